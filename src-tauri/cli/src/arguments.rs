@@ -1,0 +1,247 @@
+//! The grammar: noun then verb, the most used verbs alone.
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Done, Failure};
+use crate::{
+    account, agent, clipboard, credential, disclose, home, manual, output, qgis, sign_in, token,
+    vault,
+};
+
+/// Keeps the keys of Earth-observation platforms, puts them where they are needed, and says so
+/// before they end.
+#[derive(Debug, Parser)]
+#[command(name = "wayleave", version, disable_help_subcommand = true, infer_subcommands = false)]
+#[command(after_help = "Without a verb: where things stand and the next step.\n\
+    Exit codes: `wayleave help exit-codes`. Secrets come in from a prompt or on standard input, \
+    never as an argument.")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Print one JSON value on standard output, and errors as JSON on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Answer confirmations with yes
+    #[arg(long, short = 'y', global = true)]
+    pub yes: bool,
+    /// The account: its id or name; may be left out when there is one
+    #[arg(long, short = 'a', global = true, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// The workspace
+    #[arg(long, short = 'w', global = true, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make the vault
+    Init(vault::Init),
+    /// Open the vault
+    Unlock(vault::Unlock),
+    /// Close the vault to everybody
+    Lock,
+    /// Where things stand
+    Status(home::StatusOptions),
+    /// The platforms there are: what to give, what each can do
+    Platforms,
+    /// Who is signed in where
+    #[command(subcommand)]
+    Account(account::Verb),
+    /// Sign in to a platform
+    SignIn(sign_in::Options),
+    /// End a session
+    SignOut(sign_in::SignOut),
+    /// The workspaces of an account
+    Workspaces(account::Named),
+    /// API tokens: request, list, revoke
+    #[command(subcommand)]
+    Token(token::Verb),
+    /// Temporary S3 credentials
+    #[command(subcommand)]
+    S3(token::S3Verb),
+    /// The credentials in the vault
+    List(credential::ListOptions),
+    /// One credential, without its secret
+    Show(credential::Selected),
+    /// Print a secret
+    Reveal(disclose::RevealOptions),
+    /// Put a secret on the clipboard, for a while
+    Copy(clipboard::Options),
+    /// Ask the platform whether it accepts a credential
+    Verify(credential::VerifyOptions),
+    /// Take a credential out of the vault
+    Forget(credential::ForgetOptions),
+    /// Give a credential another name, here only
+    Rename(credential::RenameOptions),
+    /// Print a credential as .env lines
+    Env(credential::Selected),
+    /// Print a credential as a ready piece of configuration
+    Render(disclose::RenderOptions),
+    /// What happened, newest first
+    History(credential::HistoryOptions),
+    /// Put a token into QGIS
+    #[command(subcommand)]
+    Qgis(qgis::Verb),
+    /// The vault file
+    #[command(subcommand)]
+    Vault(vault::Verb),
+    /// The process that owns the vault
+    #[command(subcommand)]
+    Agent(agent::Verb),
+    /// Print completions for a shell
+    Completions(manual::CompletionsOptions),
+    /// Print the manual page
+    Man(manual::ManOptions),
+    /// Help on a verb, or on `exit-codes`
+    Help(manual::HelpOptions),
+    /// Holds the clipboard; started by `copy`
+    #[command(hide = true)]
+    ClipboardHolder(clipboard::HolderOptions),
+}
+
+impl Arguments {
+    /// Reads the command line. What is wrong with it is told here, since nothing has said yet
+    /// in which form errors are wanted.
+    pub fn read() -> Result<Self, Exit> {
+        Self::try_parse().map_err(|e| {
+            if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                return output::text(&e.render().to_string()).unwrap_or(Exit::Other);
+            }
+            if std::env::args_os().any(|argument| argument == "--json") {
+                let advice = "`wayleave help` lists the verbs and flags.";
+                return Failure::usage(one_line(&e), advice).tell(true);
+            }
+            output::aside(e.render().to_string().trim_end());
+            Exit::Usage
+        })
+    }
+
+    /// Does what the command line says.
+    pub fn run(self) -> Done {
+        match self.verb {
+            // The manual needs no agent, and the agent is no client of itself.
+            Some(Verb::Completions(options)) => options.run(),
+            Some(Verb::Man(options)) => options.run(),
+            Some(Verb::Help(options)) => options.run(),
+            Some(Verb::Agent(agent::Verb::Run)) => agent::run(),
+            Some(verb) => verb.run(&Context::new(self.common)?),
+            None => home::stand(&Context::new(self.common)?),
+        }
+    }
+}
+
+fn one_line(e: &clap::Error) -> String {
+    let text = e.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
+}
+
+impl Verb {
+    fn run(self, context: &Context) -> Done {
+        match self {
+            Self::Init(options) => options.run(context),
+            Self::Unlock(options) => options.run(context),
+            Self::Lock => vault::lock(context),
+            Self::Status(options) => options.run(context),
+            Self::Platforms => account::platforms(context),
+            Self::Account(verb) => verb.run(context),
+            Self::SignIn(options) => options.run(context),
+            Self::SignOut(options) => options.run(context),
+            Self::Workspaces(named) => account::workspaces(context, &named),
+            Self::Token(verb) => verb.run(context),
+            Self::S3(verb) => verb.run(context),
+            Self::List(options) => options.run(context),
+            Self::Show(selected) => credential::show(context, &selected),
+            Self::Reveal(options) => options.run(context),
+            Self::Copy(options) => options.run(context),
+            Self::Verify(options) => options.run(context),
+            Self::Forget(options) => options.run(context),
+            Self::Rename(options) => options.run(context),
+            Self::Env(selected) => disclose::env(context, &selected),
+            Self::Render(options) => options.run(context),
+            Self::History(options) => options.run(context),
+            Self::Qgis(verb) => verb.run(context),
+            Self::Vault(verb) => verb.run(context),
+            Self::Agent(verb) => verb.run(context),
+            Self::Completions(options) => options.run(),
+            Self::Man(options) => options.run(),
+            Self::Help(options) => options.run(),
+            Self::ClipboardHolder(options) => clipboard::hold(context, &options),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_settled_forms_are_understood() {
+        for line in [
+            "wayleave",
+            "wayleave init --keyring --passphrase-stdin --json",
+            "wayleave unlock --passphrase-stdin",
+            "wayleave status --exit-code --within 7d",
+            "wayleave account add eodh --name N --environment staging --client-id c --set a=b",
+            "wayleave account remove A --credentials revoke --yes",
+            "wayleave sign-in --with portal --cookies-stdin",
+            "wayleave sign-in A --with browser --no-open",
+            "wayleave sign-in --with paste --key-stdin -w WS --username U --name N --token-id I \
+             --expires unknown --made 2026-01-02",
+            "wayleave sign-out A --everywhere",
+            "wayleave workspaces A",
+            "wayleave token request -w WS --name N --expires 30d",
+            "wayleave token list --on-platform -w WS",
+            "wayleave token revoke SEL --yes",
+            "wayleave s3 request -w WS",
+            "wayleave list --kind s3 --expiring 7d",
+            "wayleave reveal SEL --field api_key",
+            "wayleave copy SEL --as env --clear-after 30s",
+            "wayleave verify --all",
+            "wayleave forget SEL --yes",
+            "wayleave qgis credentials --ticket-stdin",
+            "wayleave vault slots list",
+            "wayleave agent status",
+            "wayleave completions bash",
+            "wayleave help exit-codes",
+        ] {
+            let parsed = Arguments::try_parse_from(line.split_whitespace());
+            assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("failed"));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_no_argument() {
+        let words = Arguments::command().render_long_help().to_string();
+        let mut all = vec![Arguments::command()];
+        let mut flags = String::new();
+        while let Some(command) = all.pop() {
+            all.extend(command.get_subcommands().cloned());
+            for argument in command.get_arguments() {
+                flags.extend([" ", argument.get_id().as_str(), " "]);
+            }
+        }
+        for secret in [" passphrase ", " key ", " cookies ", " ticket ", " secret "] {
+            assert!(!flags.contains(secret), "{secret}: {flags}");
+        }
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("never as an argument"), "{words}");
+    }
+}

@@ -1,0 +1,284 @@
+//! Secrets out: `reveal`, `env`, `render`. Their bytes go from the agent's answer to standard
+//! output; nothing formats, logs or keeps them.
+
+use clap::{Args, ValueEnum};
+use wayleave_core::api::{
+    Confide, CredentialId, CredentialKind, Disclosure, Field, Purpose, Snippet, misplaced,
+};
+use wayleave_core::error::Error;
+use wayleave_core::secret::Disclosed;
+
+use crate::context::Context;
+use crate::credential::Selected;
+use crate::failure::{Done, Failure};
+use crate::output;
+
+/// Room for a whole answer, so that writing it never moves it: a session token has 1–2 kB.
+const ANSWER_ROOM: usize = 128 * 1024;
+
+/// A field, as `--field` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum FieldName {
+    /// The key itself
+    ApiKey,
+    /// The user name that tools ask for
+    Username,
+    /// `Bearer` and the key, for an Authorization header
+    BearerHeader,
+    /// The platform's id of the token, which is not the key
+    TokenId,
+    /// S3: the access key id
+    AccessKeyId,
+    /// S3: the secret access key
+    SecretAccessKey,
+    /// S3: the session token
+    SessionToken,
+}
+
+impl From<FieldName> for Field {
+    fn from(name: FieldName) -> Self {
+        match name {
+            FieldName::ApiKey => Self::ApiKey,
+            FieldName::Username => Self::Username,
+            FieldName::BearerHeader => Self::BearerHeader,
+            FieldName::TokenId => Self::TokenId,
+            FieldName::AccessKeyId => Self::AccessKeyId,
+            FieldName::SecretAccessKey => Self::SecretAccessKey,
+            FieldName::SessionToken => Self::SessionToken,
+        }
+    }
+}
+
+const fn name(field: Field) -> &'static str {
+    match field {
+        Field::ApiKey => "api_key",
+        Field::Username => "username",
+        Field::BearerHeader => "bearer_header",
+        Field::TokenId => "token_id",
+        Field::AccessKeyId => "access_key_id",
+        Field::SecretAccessKey => "secret_access_key",
+        Field::SessionToken => "session_token",
+    }
+}
+
+/// A ready form, as `--as` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "kebab-case")]
+pub enum SnippetName {
+    /// `.env` lines
+    Env,
+}
+
+impl From<SnippetName> for Snippet {
+    fn from(name: SnippetName) -> Self {
+        match name {
+            SnippetName::Env => Self::Env,
+        }
+    }
+}
+
+/// Flags of `reveal`.
+#[derive(Debug, Args)]
+pub struct RevealOptions {
+    #[command(flatten)]
+    selected: Selected,
+    /// Only this field, bare and with a newline
+    #[arg(long, value_enum)]
+    field: Option<FieldName>,
+}
+
+/// Flags of `render`.
+#[derive(Debug, Args)]
+pub struct RenderOptions {
+    #[command(flatten)]
+    selected: Selected,
+    /// In which form
+    #[arg(long = "as", value_enum)]
+    form: SnippetName,
+}
+
+impl RevealOptions {
+    /// Prints the secret fields, or one field.
+    pub fn run(&self, context: &Context) -> Done {
+        let credential = chosen(context, &self.selected)?;
+        let field = self.field.map(Field::from);
+        let revealed = Revealed::ask(context, credential, field, Purpose::Reveal)?;
+        match (context.common.json, field, revealed.fields.as_slice()) {
+            (true, ..) => output::bytes(revealed.json()?.expose()),
+            (false, Some(_), [(_, value)]) => output::secret(value),
+            (false, ..) => output::bytes(revealed.lines().expose()),
+        }
+    }
+}
+
+impl RenderOptions {
+    /// Prints the snippet.
+    pub fn run(&self, context: &Context) -> Done {
+        print_snippet(context, &self.selected, self.form.into())
+    }
+}
+
+/// `wayleave env`.
+pub fn env(context: &Context, selected: &Selected) -> Done {
+    print_snippet(context, selected, Snippet::Env)
+}
+
+fn print_snippet(context: &Context, selected: &Selected, snippet: Snippet) -> Done {
+    let credential = chosen(context, selected)?;
+    let text = rendered(context, credential, snippet, Purpose::Output)?;
+    if !context.common.json {
+        return output::bytes(text.expose());
+    }
+    let mut json = Buffer::new();
+    json.plain(b"{\"id\":\"");
+    json.plain(credential.to_string().as_bytes());
+    json.plain(b"\",\"text\":");
+    json.string(&text)?;
+    json.plain(b"}\n");
+    output::bytes(json.done().expose())
+}
+
+/// A snippet of a credential.
+pub fn rendered(
+    context: &Context,
+    credential: CredentialId,
+    snippet: Snippet,
+    purpose: Purpose,
+) -> Result<Disclosed, Failure> {
+    let Disclosure::Text(text) =
+        context.confide(Confide::Render { credential, snippet, purpose })?
+    else {
+        return Err(misplaced("a question for a snippet").into());
+    };
+    Ok(text)
+}
+
+/// The credential that is meant. A whole id needs no look at the list, so that a script which
+/// knows it pays for one question only.
+pub fn chosen(context: &Context, selected: &Selected) -> Result<CredentialId, Failure> {
+    match selected.selector.parse::<CredentialId>() {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(context.credential(&selected.selector)?.id),
+    }
+}
+
+/// Fields of a credential.
+pub struct Revealed {
+    credential: CredentialId,
+    kind: CredentialKind,
+    /// In the order of its kind.
+    pub fields: Vec<(Field, Disclosed)>,
+}
+
+impl Revealed {
+    /// Asks for them.
+    pub fn ask(
+        context: &Context,
+        credential: CredentialId,
+        field: Option<Field>,
+        purpose: Purpose,
+    ) -> Result<Self, Failure> {
+        let asked = Confide::Reveal { credential, field, purpose };
+        let Disclosure::Fields { credential, kind, fields } = context.confide(asked)? else {
+            return Err(misplaced("a question for a secret").into());
+        };
+        Ok(Self { credential, kind, fields })
+    }
+
+    fn lines(&self) -> Disclosed {
+        let mut text = Buffer::new();
+        let width = self.fields.iter().map(|(field, _)| name(*field).len()).max().unwrap_or(0);
+        for (field, value) in &self.fields {
+            text.plain(format!("{:width$}  ", name(*field)).as_bytes());
+            text.plain(value.expose());
+            text.plain(b"\n");
+        }
+        text.done()
+    }
+
+    fn json(&self) -> Result<Disclosed, Failure> {
+        let kind = match self.kind {
+            CredentialKind::ApiToken => "api_token",
+            CredentialKind::S3 => "s3",
+        };
+        let mut json = Buffer::new();
+        let head = format!("{{\"id\":\"{}\",\"kind\":\"{kind}\",\"fields\":{{", self.credential);
+        json.plain(head.as_bytes());
+        for (at, (field, value)) in self.fields.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            json.plain(format!("{comma}\"{}\":", name(*field)).as_bytes());
+            json.string(value)?;
+        }
+        json.plain(b"}}\n");
+        Ok(json.done())
+    }
+}
+
+/// Text with secrets in it, in one allocation that is wiped in the end.
+pub struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(Vec::with_capacity(ANSWER_ROOM))
+    }
+
+    /// Adds bytes as they are.
+    pub fn plain(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Adds a secret as a JSON string.
+    pub fn string(&mut self, secret: &Disclosed) -> Result<(), Failure> {
+        let text = secret.expose_text().ok_or_else(|| Error::internal("a secret is no text"))?;
+        serde_json::to_writer(&mut self.0, text)
+            .map_err(|e| Error::internal(format!("an answer cannot be printed: {e}")).into())
+    }
+
+    /// The whole text.
+    pub fn done(self) -> Disclosed {
+        Disclosed::from_bytes(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wayleave_core::api::Id;
+
+    use super::*;
+
+    fn revealed() -> Revealed {
+        let secret = |text: &str| Disclosed::from_bytes(text.into());
+        Revealed {
+            credential: Id([1; 16]),
+            kind: CredentialKind::S3,
+            fields: vec![
+                (Field::AccessKeyId, secret("ASIA")),
+                (Field::SecretAccessKey, secret("s\"/\\+")),
+            ],
+        }
+    }
+
+    #[test]
+    fn fields_are_printed_in_the_promised_shape() {
+        let json = revealed().json().expect("is text");
+        let value: serde_json::Value = serde_json::from_slice(json.expose()).expect("is JSON");
+        let wanted = serde_json::json!({
+            "id": "01".repeat(16),
+            "kind": "s3",
+            "fields": {"access_key_id": "ASIA", "secret_access_key": "s\"/\\+"},
+        });
+        assert_eq!(value, wanted);
+    }
+
+    #[test]
+    fn names_of_fields_are_those_of_the_protocol() {
+        for field in FieldName::value_variants() {
+            let said = serde_json::to_value(Field::from(*field)).expect("is JSON");
+            let value = field.to_possible_value().expect("is shown");
+            assert_eq!(said, value.get_name());
+            assert_eq!(said, name(Field::from(*field)));
+        }
+    }
+}

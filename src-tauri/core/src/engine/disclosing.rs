@@ -1,0 +1,356 @@
+//! The few places where a secret leaves the agent, and the history that remembers them.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::handle::Reply;
+use super::keeper::Keeper;
+use super::records::label;
+use super::{Engine, fresh_id};
+use crate::api::{Answer, Disclosure, HistoryEvent, HistoryView, Purpose};
+use crate::credential::{
+    CredentialId, CredentialKind, CredentialMeta, CredentialSecret, Field, Snippet,
+};
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::Host;
+use crate::install;
+use crate::secret::{Disclosed, Secret};
+use crate::vault::{Change, RecordKind};
+
+/// How long a ticket for QGIS is good.
+const TICKET_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+/// One-time tickets: each a consent to hand one key to QGIS.
+#[derive(Default)]
+pub(super) struct Tickets(Vec<Ticket>);
+
+struct Ticket {
+    secret: Secret,
+    credential: CredentialId,
+    until: Timestamp,
+}
+
+impl Tickets {
+    fn issue(&mut self, credential: CredentialId, until: Timestamp) -> Secret {
+        // A ticket that replaces another one takes its consent over.
+        self.0.retain(|ticket| ticket.credential != credential);
+        let secret = Secret::from_text(format!("{}{}", fresh_id(), fresh_id()));
+        self.0.push(Ticket { secret: secret.duplicate(), credential, until });
+        secret
+    }
+
+    /// Each ticket is good once, and only until its time.
+    fn redeem(&mut self, given: &[u8], now: Timestamp) -> Option<CredentialId> {
+        let at = self.0.iter().position(|ticket| ticket.secret.matches(given))?;
+        let ticket = self.0.remove(at);
+        (now < ticket.until).then_some(ticket.credential)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl<H: Host> Engine<H> {
+    pub(super) fn reveal(
+        &mut self,
+        id: CredentialId,
+        field: Option<Field>,
+        purpose: Purpose,
+        reply: Reply,
+    ) {
+        let meta = match self.state.credential(id) {
+            Ok(meta) => meta.clone(),
+            Err(error) => return reply.disclose(Err(error)),
+        };
+        let username = self.username_of(&meta);
+        let keeper = self.keeper.clone();
+        let kind = meta.kind;
+        let read = async move { open(&keeper, id, kind).await };
+        self.work(read, move |engine, secret| {
+            let fields = secret.and_then(|secret| match field {
+                Some(field) => one_field(&meta, username.as_deref(), &secret, field)
+                    .map(|value| vec![(field, Disclosed::new(value))]),
+                None => Ok(all_fields(&secret)),
+            });
+            if fields.is_ok() {
+                engine.note(event_of(purpose), &meta, field.map(field_name));
+            }
+            reply.disclose(fields.map(|fields| Disclosure::Fields {
+                credential: id,
+                kind,
+                fields,
+            }));
+        });
+    }
+
+    pub(super) fn render(
+        &mut self,
+        id: CredentialId,
+        snippet: Snippet,
+        purpose: Purpose,
+        reply: Reply,
+    ) {
+        let meta = match self.state.credential(id) {
+            Ok(meta) => meta.clone(),
+            Err(error) => return reply.disclose(Err(error)),
+        };
+        let keeper = self.keeper.clone();
+        let kind = meta.kind;
+        let read = async move { open(&keeper, id, kind).await };
+        self.work(read, move |engine, secret| {
+            let text = secret.and_then(|secret| match snippet {
+                Snippet::Env => install::env::render(&secret, meta.s3.as_ref()).ok_or_else(|| {
+                    Error::new(ErrorCode::InvalidInput, "an API token has no .env form")
+                }),
+            });
+            if text.is_ok() {
+                engine.note(event_of(purpose), &meta, Some(".env"));
+            }
+            reply.disclose(text.map(|text| Disclosure::Text(Disclosed::new(text))));
+        });
+    }
+
+    pub(super) fn qgis_installs(&mut self, reply: Reply) {
+        let find = tokio::task::spawn_blocking(|| {
+            install::qgis::detect(&install::qgis::QgisSearch::from_env())
+        });
+        self.work(find, |_, found| {
+            reply.answer(
+                found.map(Answer::Qgis).map_err(|_| Error::internal("looking for QGIS broke")),
+            );
+        });
+    }
+
+    /// The button press behind this is the consent: it makes the ticket.
+    pub(super) fn prepare_qgis(&mut self, id: CredentialId, reply: Reply) {
+        if let Err(error) = self.for_qgis(id) {
+            return reply.answer(Err(error));
+        }
+        let until = self.clock.now().checked_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
+        let ticket = self.tickets.issue(id, until);
+        let (paths, program) = (self.paths.clone(), self.program.clone());
+        let write = tokio::task::spawn_blocking(move || {
+            let home = paths.home.as_deref();
+            install::qgis::write_script(&paths.runtime, &program, home, &ticket, until)
+        });
+        self.work(write, |_, written| {
+            let ready =
+                written.unwrap_or_else(|_| Err(Error::internal("writing the script broke")));
+            reply.answer(ready.map(Answer::QgisReady));
+        });
+    }
+
+    pub(super) fn redeem_ticket(&mut self, ticket: &Disclosed, reply: Reply) {
+        let now = self.clock.now();
+        let spent =
+            || Error::new(ErrorCode::TicketSpent, "the ticket is spent, too old or unknown");
+        let redeemed = self.tickets.redeem(ticket.expose().trim_ascii(), now).ok_or_else(spent);
+        let found = redeemed.and_then(|id| self.for_qgis(id).map(|for_qgis| (id, for_qgis)));
+        let (id, (meta, username, environment, hub)) = match found {
+            Ok(found) => found,
+            Err(error) => return reply.disclose(Err(error)),
+        };
+        let keeper = self.keeper.clone();
+        let read = async move { open(&keeper, id, CredentialKind::ApiToken).await };
+        self.work(read, move |engine, secret| {
+            let key = secret.and_then(|secret| {
+                secret.field(Field::ApiKey).ok_or_else(|| Error::internal("a token without a key"))
+            });
+            if key.is_ok() {
+                engine.note(HistoryEvent::GivenToQgis, &meta, None);
+            }
+            reply.disclose(key.map(|key| Disclosure::Qgis {
+                username,
+                api_key: Disclosed::new(key),
+                environment,
+                hub,
+                workspace: meta.workspace,
+            }));
+        });
+    }
+
+    /// What QGIS needs beside the key, or why it cannot be had.
+    fn for_qgis(
+        &self,
+        id: CredentialId,
+    ) -> Result<(CredentialMeta, String, Option<String>, String)> {
+        let meta = self.state.credential(id)?;
+        if meta.kind != CredentialKind::ApiToken {
+            return Err(Error::new(ErrorCode::InvalidInput, "QGIS takes an API token"));
+        }
+        let over = meta.expires.filter(|end| *end <= self.clock.now()).or(meta.revoked);
+        if let Some(end) = over {
+            return Err(Error::new(ErrorCode::Expired, "the token has ended").with("expires", end));
+        }
+        let account = self.state.account(meta.account)?;
+        let username = account.meta.username.clone().ok_or_else(|| {
+            Error::new(ErrorCode::NoUsername, "QGIS needs the user name at the platform")
+                .with("account", account.meta.id)
+        })?;
+        let facts = &account.facts;
+        Ok((meta.clone(), username, facts.environment.clone(), facts.hub.clone()))
+    }
+
+    fn username_of(&self, meta: &CredentialMeta) -> Option<String> {
+        self.state.accounts.get(&meta.account).and_then(|account| account.meta.username.clone())
+    }
+
+    pub(super) fn history(&mut self, of: Option<CredentialId>, reply: Reply) {
+        if let Err(error) = self.state.need_open() {
+            return reply.answer(Err(error));
+        }
+        let keeper = self.keeper.clone();
+        let read = async move {
+            keeper
+                .run(move |kept| {
+                    let mut rows: Vec<HistoryView> = Vec::new();
+                    for record in kept.vault.open()?.list()? {
+                        if record.kind == RecordKind::History {
+                            rows.push(label(&record)?);
+                        }
+                    }
+                    rows.retain(|row| of.is_none() || row.credential == of);
+                    rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+                    Ok(rows)
+                })
+                .await
+        };
+        self.work(read, |_, rows: Result<_>| reply.answer(rows.map(Answer::History)));
+    }
+
+    /// Writes a line of history; nobody waits for it.
+    pub(super) fn note(
+        &mut self,
+        event: HistoryEvent,
+        meta: &CredentialMeta,
+        detail: Option<&str>,
+    ) {
+        let change = self.history_line(event, meta, detail);
+        self.persist(change.into_iter().collect());
+    }
+
+    /// A line of history, for a commit that holds more.
+    pub(super) fn history_line(
+        &self,
+        event: HistoryEvent,
+        meta: &CredentialMeta,
+        detail: Option<&str>,
+    ) -> Option<Change> {
+        let line = HistoryView {
+            at: self.clock.now(),
+            event,
+            credential: Some(meta.id),
+            name: meta.name.clone(),
+            workspace: meta.workspace.clone(),
+            platform_id: meta.platform_id.clone(),
+            expires: meta.expires,
+            detail: detail.map(Into::into),
+        };
+        Some(Change::Put {
+            id: fresh_id(),
+            kind: RecordKind::History,
+            expires: None,
+            label: Secret::new(serde_json::to_vec(&line).ok()?),
+            body: Secret::new(Vec::new()),
+        })
+    }
+}
+
+/// Decrypts one credential, on the vault's thread.
+pub(super) async fn open(
+    keeper: &Keeper,
+    id: CredentialId,
+    kind: CredentialKind,
+) -> Result<CredentialSecret> {
+    keeper
+        .run(move |kept| {
+            let body = kept.vault.open()?.reveal(id)?;
+            CredentialSecret::from_body(kind, &body)
+                .ok_or_else(|| Error::new(ErrorCode::VaultDamaged, "a credential has no such form"))
+        })
+        .await
+}
+
+fn one_field(
+    meta: &CredentialMeta,
+    username: Option<&str>,
+    secret: &CredentialSecret,
+    field: Field,
+) -> Result<Secret> {
+    let plain = |text: Option<&str>| text.map(|text| Secret::from_text(text.into()));
+    let value = match field {
+        Field::Username if username.is_none() => {
+            return Err(Error::new(
+                ErrorCode::NoUsername,
+                "the user name at the platform is not known",
+            )
+            .with("account", meta.account));
+        }
+        Field::Username => plain(username),
+        Field::TokenId => plain(meta.platform_id.as_deref()),
+        Field::ApiKey
+        | Field::BearerHeader
+        | Field::AccessKeyId
+        | Field::SecretAccessKey
+        | Field::SessionToken => secret.field(field),
+    };
+    value.ok_or_else(|| {
+        Error::new(ErrorCode::InvalidInput, "this credential has no such field")
+            .with("field", field_name(field))
+    })
+}
+
+fn all_fields(secret: &CredentialSecret) -> Vec<(Field, Disclosed)> {
+    [Field::ApiKey, Field::AccessKeyId, Field::SecretAccessKey, Field::SessionToken]
+        .into_iter()
+        .filter_map(|field| Some((field, Disclosed::new(secret.field(field)?))))
+        .collect()
+}
+
+fn event_of(purpose: Purpose) -> HistoryEvent {
+    match purpose {
+        Purpose::Reveal => HistoryEvent::Revealed,
+        Purpose::Clipboard => HistoryEvent::Copied,
+        Purpose::Output => HistoryEvent::Printed,
+    }
+}
+
+fn field_name(field: Field) -> &'static str {
+    match field {
+        Field::ApiKey => "api_key",
+        Field::Username => "username",
+        Field::BearerHeader => "bearer_header",
+        Field::TokenId => "token_id",
+        Field::AccessKeyId => "access_key_id",
+        Field::SecretAccessKey => "secret_access_key",
+        Field::SessionToken => "session_token",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::Id;
+
+    const NOW: Timestamp = Timestamp::constant(2_000_000_000, 0);
+
+    #[test]
+    fn a_ticket_is_good_once_and_for_five_minutes() {
+        let mut tickets = Tickets::default();
+        let first = tickets.issue(Id([1; 16]), NOW + TICKET_LIFE);
+        let late = tickets.issue(Id([2; 16]), NOW + TICKET_LIFE);
+        assert_eq!(tickets.redeem(b"guessed", NOW), None);
+        assert_eq!(tickets.redeem(first.expose(), NOW), Some(Id([1; 16])));
+        assert_eq!(tickets.redeem(first.expose(), NOW), None, "spent");
+        assert_eq!(tickets.redeem(late.expose(), NOW + TICKET_LIFE), None, "too old");
+    }
+
+    #[test]
+    fn a_new_ticket_for_the_same_key_replaces_the_old_one() {
+        let mut tickets = Tickets::default();
+        let old = tickets.issue(Id([1; 16]), NOW + TICKET_LIFE);
+        let new = tickets.issue(Id([1; 16]), NOW + TICKET_LIFE);
+        assert_eq!(tickets.redeem(old.expose(), NOW), None);
+        assert_eq!(tickets.redeem(new.expose(), NOW), Some(Id([1; 16])));
+    }
+}

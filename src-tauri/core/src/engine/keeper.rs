@@ -1,0 +1,195 @@
+//! The thread that holds the vault and the record of notices.
+//!
+//! Both are files with commits that take milliseconds, so neither may be touched by the loop.
+//! Jobs run one after the other; [`Permit`]s say that a commit is still to come which must not
+//! be cut off by a lock or by the agent's end (security.md 3.10).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::state::minute;
+use crate::api::{VaultState, VaultView};
+use crate::credential::CredentialKind;
+use crate::error::{Error, ErrorCode, Result};
+use crate::expiry::Watch;
+use crate::notices::Notices;
+use crate::paths::Paths;
+use crate::vault::{Change, LockedVault, RecordKind, Vault, VaultError, Watched};
+
+/// How long a lock waits for commits that must not be cut.
+const GRACE: Duration = Duration::from_secs(5);
+/// More commits in flight than there will ever be.
+const PERMITS: u32 = 1024;
+
+/// The vault as it stands.
+pub(crate) enum Slot {
+    /// There is no file.
+    Missing,
+    /// Nobody can read it.
+    Closed(Box<LockedVault>),
+    /// It answers.
+    Open(Box<Vault>),
+    /// There is a file, and it cannot be used.
+    Unusable(VaultError),
+}
+
+impl Slot {
+    /// The open vault.
+    pub fn open(&mut self) -> Result<&mut Vault> {
+        match self {
+            Self::Open(vault) => Ok(vault),
+            Self::Missing => Err(VaultError::Missing.into()),
+            Self::Closed(_) => Err(Error::new(ErrorCode::VaultLocked, "the vault is locked")),
+            Self::Unusable(error) => Err(error.clone().into()),
+        }
+    }
+
+    /// Opens the file again where it could not be used or was not there: the cause may be gone.
+    pub fn look_again(&mut self, path: &Path) {
+        if matches!(self, Self::Missing | Self::Unusable(_)) {
+            *self = match LockedVault::open(path) {
+                Ok(vault) => Self::Closed(Box::new(vault)),
+                Err(VaultError::Missing) => Self::Missing,
+                Err(error) => Self::Unusable(error),
+            };
+        }
+    }
+
+    /// Closes an open vault; keys are wiped when this returns.
+    pub fn close(&mut self) {
+        if let Self::Open(vault) = std::mem::replace(self, Self::Missing) {
+            *self = Self::Closed(Box::new(vault.lock()));
+        }
+    }
+}
+
+/// What the thread holds.
+pub(crate) struct Kept {
+    pub vault: Slot,
+    pub notices: Option<Notices>,
+}
+
+type Job = Box<dyn FnOnce(&mut Kept) + Send>;
+
+/// How work reaches the thread.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    jobs: mpsc::Sender<Job>,
+    permits: Arc<Semaphore>,
+}
+
+/// Says that a commit is still to come.
+pub(crate) struct Permit(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl Keeper {
+    /// Opens what there is, on the thread. The error is why warnings cannot be remembered.
+    pub async fn start(paths: &Paths) -> (Self, Option<Error>) {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let vault = paths.vault();
+        let state = paths.state_db();
+        let (opened, open) = oneshot::channel();
+        std::thread::spawn(move || {
+            let mut kept = Kept { vault: Slot::Missing, notices: None };
+            kept.vault.look_again(&vault);
+            let notices = Notices::open(&state);
+            let problem = notices.as_ref().err().cloned();
+            kept.notices = notices.ok();
+            // The one who started it waits for this.
+            let _ = opened.send(problem);
+            for job in inbox {
+                job(&mut kept);
+            }
+        });
+        let permits = Arc::new(Semaphore::new(PERMITS as usize));
+        let problem = open.await.unwrap_or_else(|_| Some(Error::internal("no vault thread")));
+        (Self { jobs, permits }, problem)
+    }
+
+    /// Runs a job on the thread.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Kept) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (done, outcome) = oneshot::channel();
+        let job: Job = Box::new(move |kept| {
+            // Whoever asked may not wait any more; the work counts all the same.
+            let _ = done.send(job(kept));
+        });
+        let gone = || Error::internal("the vault's thread has ended");
+        self.jobs.send(job).map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
+    }
+
+    /// One transaction; returns after COMMIT.
+    pub async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        self.run(|kept| Ok(kept.vault.open()?.commit(changes)?)).await
+    }
+
+    /// Announces a commit that must not be cut.
+    pub fn permit(&self) -> Result<Permit> {
+        Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map(Permit)
+            .map_err(|_| Error::new(ErrorCode::AgentBusy, "too much is under way"))
+    }
+
+    /// Waits for announced commits, but not longer than five seconds.
+    pub async fn settle(&self) {
+        let all = self.permits.acquire_many(PERMITS);
+        // Either they are done, or they have had their time.
+        let _ = tokio::time::timeout(GRACE, all).await;
+    }
+
+    /// Waits for announced commits, then closes the vault.
+    pub async fn close(&self) -> Result<()> {
+        self.settle().await;
+        self.run(|kept| {
+            kept.vault.close();
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// What is known of a vault without opening it.
+pub(super) struct Outside {
+    pub view: VaultView,
+    pub watched: Vec<Watch>,
+}
+
+pub(super) fn outside(slot: &mut Slot, path: &Path, keyring: bool) -> Outside {
+    let (state, slots, watched, problem) = match slot {
+        Slot::Missing => (VaultState::Missing, Vec::new(), Vec::new(), None),
+        Slot::Open(vault) => (VaultState::Unlocked, vault.slots(), Vec::new(), None),
+        Slot::Unusable(error) => {
+            (VaultState::Unusable, Vec::new(), Vec::new(), Some(error.clone().into()))
+        }
+        Slot::Closed(vault) => {
+            let slots = vault.slots();
+            match vault.watch() {
+                Ok(watched) => (VaultState::Locked, slots, watches(&watched), None),
+                Err(error) => (VaultState::Unusable, slots, Vec::new(), Some(error.into())),
+            }
+        }
+    };
+    let path = path.display().to_string();
+    Outside { view: VaultView { state, path, slots, keyring, problem }, watched }
+}
+
+fn watches(watched: &[Watched]) -> Vec<Watch> {
+    let kind = |kind| match kind {
+        RecordKind::ApiToken => Some(CredentialKind::ApiToken),
+        RecordKind::S3 => Some(CredentialKind::S3),
+        RecordKind::Session | RecordKind::Account | RecordKind::History => None,
+    };
+    watched
+        .iter()
+        .filter_map(|w| {
+            Some(Watch { id: w.id, kind: kind(w.kind)?, expires: w.expires.map(minute) })
+        })
+        .collect()
+}

@@ -1,0 +1,130 @@
+//! EODH as data: its descriptor, its environments, and the forms of its keys and ids.
+
+use url::Url;
+
+use crate::api::{Capabilities, FieldKind, LifetimeRange, SignInWay, Support};
+use crate::error::{Error, ErrorCode};
+use crate::platform::connection::normalise;
+use crate::platform::descriptor::{Descriptor, FieldSpec, TileSpec};
+
+/// Environments and their hubs.
+const HUBS: [(&str, &str); 3] = [
+    ("production", "https://eodatahub.org.uk"),
+    ("staging", "https://staging.eodatahub.org.uk"),
+    ("test", "https://test.eodatahub.org.uk"),
+];
+/// Another name of the production hub.
+const PRODUCTION_ALIAS: &str = "prod.eodatahub.org.uk";
+/// Every API token begins with these bytes: ASCII `EODH` in hex.
+const KEY_MAGIC: &str = "454f4448";
+/// What EODH is and can do (platforms.md A.8, F).
+pub static DESCRIPTOR: Descriptor = Descriptor {
+    id: "eodh",
+    name: "UK EO Data Hub",
+    badge: "EO",
+    subtitle: "UK Earth Observation Data Hub",
+    key_hint: "API Key: 32 characters, beginning with 454f4448. The Token ID is not the key.",
+    fields: &[
+        FieldSpec {
+            key: "environment",
+            label: "Environment",
+            kind: FieldKind::Choice,
+            options: &["production", "staging", "test", "custom"],
+            default: Some("production"),
+            required: true,
+            help: "Which of the hubs your account is at.",
+        },
+        FieldSpec {
+            key: "hub",
+            label: "Hub address",
+            kind: FieldKind::Url,
+            options: &[],
+            default: None,
+            required: false,
+            help: "For a custom hub: its https address.",
+        },
+        FieldSpec {
+            key: "client_id",
+            label: "Client ID",
+            kind: FieldKind::Text,
+            options: &[],
+            default: None,
+            required: false,
+            help: "Only if the hub's operators registered Wayleave for you: allows signing in \
+                   with your own browser.",
+        },
+    ],
+    tiles: &[TileSpec {
+        name: "UK EO Data Hub",
+        subtitle: "eodatahub.org.uk",
+        connection: &[("environment", "production")],
+    }],
+    ways: &[SignInWay::Browser, SignInWay::Device, SignInWay::Portal, SignInWay::Paste],
+    lifetime: Some(LifetimeRange { min: 1, max: 30, default: 30 }),
+    name_max: crate::api::NAME_MAX,
+    permissions: false,
+    s3_seconds: Some(3600),
+    as_person: Capabilities {
+        issue: Support::Yes,
+        list: Support::Yes,
+        revoke: Support::Yes,
+        rotate: Support::No,
+        s3: Support::Yes,
+    },
+    as_key: Capabilities {
+        issue: Support::Unknown,
+        list: Support::Unknown,
+        revoke: Support::Unknown,
+        rotate: Support::No,
+        s3: Support::Unknown,
+    },
+};
+
+/// Which hub is meant: a known environment, or the address given.
+pub fn locate(
+    environment: Option<String>,
+    hub: Option<String>,
+) -> Result<(Option<String>, Url), Error> {
+    let known = |name: &str| HUBS.iter().find(|(environment, _)| *environment == name);
+    match (environment.as_deref(), hub) {
+        (Some("custom") | None, Some(hub)) => {
+            let hub = normalise(&hub)?;
+            let environment = HUBS
+                .iter()
+                .find(|(_, known)| hub.as_str().trim_end_matches('/') == *known)
+                .map(|(environment, _)| (*environment).to_owned());
+            let alias = hub.host_str() == Some(PRODUCTION_ALIAS);
+            Ok((environment.or_else(|| alias.then(|| "production".into())), hub))
+        }
+        (Some("custom") | None, None) => {
+            Err(Error::new(ErrorCode::InvalidAddress, "a custom hub needs its address")
+                .with("field", "hub"))
+        }
+        (Some(name), _) => match known(name) {
+            Some((name, hub)) => Ok((Some((*name).to_owned()), normalise(hub)?)),
+            None => Err(invalid("there is no such environment", "environment")),
+        },
+    }
+}
+
+/// A field that cannot be accepted.
+pub fn invalid(what: &str, field: &str) -> Error {
+    Error::new(ErrorCode::InvalidInput, what).with("field", field)
+}
+
+/// Whether a text is visible ASCII only.
+pub fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// `^454f4448[0-9a-f]{24}$`
+pub fn is_key(text: &str) -> bool {
+    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 32 && text.starts_with(KEY_MAGIC) && text.bytes().all(hex)
+}
+
+/// The form of a Token ID.
+pub fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}

@@ -1,0 +1,96 @@
+//! The token endpoint (RFC 6749, platforms.md E.1.5, E.1.7): one form, one answer, nothing sent
+//! twice, and every token taken over into wiped memory.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use crate::platform::http::{Answer, Body, Http, Request};
+use crate::platform::{Asked, Operation, PlatformError};
+use crate::secret::Secret;
+
+/// What a token endpoint answers. `received` is ours.
+#[derive(Deserialize)]
+pub struct TokenAnswer {
+    #[serde(default, deserialize_with = "secret")]
+    pub(super) access_token: Option<Secret>,
+    #[serde(default, deserialize_with = "secret")]
+    pub(super) refresh_token: Option<Secret>,
+    #[serde(default, deserialize_with = "secret")]
+    pub(super) id_token: Option<Secret>,
+    pub(super) expires_in: Option<i64>,
+    pub(super) refresh_expires_in: Option<i64>,
+    #[serde(skip)]
+    pub(super) received: Timestamp,
+}
+
+/// Why a token endpoint gave no tokens.
+#[derive(Debug)]
+pub enum TokenError {
+    /// It said why: RFC 6749's `error`.
+    Refused(String),
+    /// Something else went wrong.
+    Platform(PlatformError),
+}
+
+impl From<PlatformError> for TokenError {
+    fn from(error: PlatformError) -> Self {
+        Self::Platform(error)
+    }
+}
+
+/// Posts a form to a token endpoint: once, since each of its tokens and codes works only once.
+pub async fn token_request(
+    http: &Http,
+    operation: Operation,
+    endpoint: &Url,
+    form: &[(&str, &str)],
+) -> Result<TokenAnswer, TokenError> {
+    let answer = post_form(http, operation, endpoint, form).await?;
+    if let Some(refused) = oauth_error(&answer) {
+        return Err(TokenError::Refused(refused));
+    }
+    let received = answer.received;
+    let tokens: TokenAnswer = answer.json()?;
+    Ok(TokenAnswer { received, ..tokens })
+}
+
+/// Posts a form, once.
+pub async fn post_form(
+    http: &Http,
+    operation: Operation,
+    endpoint: &Url,
+    form: &[(&str, &str)],
+) -> Asked<Answer> {
+    let body = Body::Form(encode_form(form));
+    http.once(&Request::post(operation, endpoint.clone(), body)).await
+}
+
+fn encode_form(form: &[(&str, &str)]) -> Secret {
+    // Long enough from the start: a growing buffer would leave copies behind that nothing wipes.
+    let room = form.iter().map(|(key, value)| key.len() + 3 * value.len() + 2).sum();
+    let mut text = url::form_urlencoded::Serializer::new(String::with_capacity(room));
+    for (key, value) in form {
+        text.append_pair(key, value);
+    }
+    Secret::from_text(text.finish())
+}
+
+/// RFC 6749's `error` of an answer that did not work.
+pub fn oauth_error(answer: &Answer) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    if !matches!(answer.status, 400 | 401 | 403) {
+        return None;
+    }
+    let refusal: Refusal = serde_json::from_slice(&answer.body).ok()?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b == b'_';
+    (refusal.error.len() <= 64 && refusal.error.bytes().all(plain)).then_some(refusal.error)
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(Secret::from_text).filter(|secret| !secret.is_empty()))
+}

@@ -1,0 +1,122 @@
+//! All that one running sandbox remembers.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::controls::Settings;
+use crate::oidc::keys::Signer;
+use crate::oidc::store::OidcStore;
+use crate::others::OtherStore;
+use crate::portal::session::PortalStore;
+use crate::random::Random;
+use crate::seen::Record;
+use crate::world::Addresses;
+
+/// What every handler gets.
+pub(crate) type App = Arc<Shared>;
+
+/// One sandbox.
+pub(crate) struct Shared {
+    /// The time here.
+    pub(crate) clock: Clock,
+    /// Ids and secrets.
+    pub(crate) random: Random,
+    /// The identity provider's key.
+    pub(crate) signer: Signer,
+    /// Origin of the hub, no slash at the end.
+    pub(crate) hub: String,
+    /// Origin of S3, no slash at the end.
+    pub(crate) s3: String,
+    /// Id of the public client.
+    pub(crate) client_id: String,
+    /// Where the objects lie.
+    pub(crate) s3_directory: PathBuf,
+    data: Mutex<Data>,
+}
+
+/// The part that changes.
+#[derive(Default)]
+pub(crate) struct Data {
+    /// API tokens of everybody.
+    pub(crate) tokens: Vec<ApiToken>,
+    /// The portal's cookie sessions.
+    pub(crate) portal: PortalStore,
+    /// The identity provider's sessions, codes and grants.
+    pub(crate) oidc: OidcStore,
+    /// Live and dead S3 credentials by access key.
+    pub(crate) s3: HashMap<String, S3Grant>,
+    /// The other platforms.
+    pub(crate) others: OtherStore,
+    /// What the tests asked for.
+    pub(crate) settings: Settings,
+    /// Every request so far.
+    pub(crate) seen: Record,
+}
+
+/// An API token as the platform keeps it: without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiToken {
+    pub(crate) id: String,
+    pub(crate) username: String,
+    pub(crate) workspace: String,
+    pub(crate) name: String,
+    pub(crate) created: i64,
+    pub(crate) expires: i64,
+    /// SHA-256 of the secret; empty for a token "made elsewhere", whose secret nobody here has.
+    pub(crate) fingerprint: String,
+}
+
+/// Temporary S3 credentials.
+#[derive(Clone)]
+pub(crate) struct S3Grant {
+    pub(crate) secret_key: String,
+    pub(crate) session_token: String,
+    pub(crate) workspace: String,
+    pub(crate) expires: i64,
+}
+
+impl Shared {
+    /// Puts a sandbox together; nothing listens yet.
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            clock: Clock::default(),
+            random: parts.random,
+            signer: parts.signer,
+            hub: parts.hub,
+            s3: parts.s3,
+            client_id: parts.client_id,
+            s3_directory: parts.s3_directory,
+            data: Mutex::default(),
+        }
+    }
+
+    /// The changing part. Held only between awaits; a handler that failed leaves it usable.
+    pub(crate) fn data(&self) -> MutexGuard<'_, Data> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The identity provider's issuer.
+    pub(crate) fn issuer(&self) -> String {
+        format!("{}{}", self.hub, crate::oidc::REALM)
+    }
+
+    /// Addresses for a workspace's description.
+    pub(crate) fn addresses(&self) -> Addresses<'_> {
+        Addresses {
+            hub: &self.hub,
+            s3_authority: self.s3.strip_prefix("http://").unwrap_or(&self.s3),
+        }
+    }
+}
+
+/// What [`Shared::new`] needs.
+pub(crate) struct Parts {
+    pub(crate) random: Random,
+    pub(crate) signer: Signer,
+    pub(crate) hub: String,
+    pub(crate) s3: String,
+    pub(crate) client_id: String,
+    pub(crate) s3_directory: PathBuf,
+}

@@ -1,0 +1,23 @@
+//! Tests of the command line as it is shipped: the real program, a real agent, a real sandbox,
+//! a folder of their own.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where it finds trouble")]
+
+#[path = "../sandbox/browser.rs"]
+#[allow(dead_code, reason = "it can do more than is needed here")]
+mod browser;
+mod clipboard;
+mod home;
+mod journey;
+mod manners;
+mod notice;
+#[path = "../report.rs"]
+mod report;
+
+/// A client that follows nothing, for the browser.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .expect("a client")
+}

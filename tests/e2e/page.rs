@@ -1,0 +1,144 @@
+//! The main window's page through WebDriver, by the names that a screen reader hears.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+use crate::stage::{PATIENCE, Stage};
+
+const LOOK: Duration = Duration::from_millis(40);
+
+/// The page of a running window.
+pub struct Page(pub Client);
+
+/// Counts what a pointer really did in the page: trusted presses, from the first paint.
+const COUNT: &str = "if (window.presses === undefined) { window.presses = 0; \
+     addEventListener('pointerdown', (e) => { if (e.isTrusted) window.presses += 1; }, true); }";
+
+impl Page {
+    /// Starts the window under WebDriver.
+    pub async fn open(stage: &Stage, program: &Path) -> Result<Self, String> {
+        let options = json!({ "webkitgtk:browserOptions": { "binary": program, "args": [] } });
+        let driver = format!("http://127.0.0.1:{}", stage.driver);
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(options.as_object().expect("an object").clone());
+        let client = tokio::time::timeout(PATIENCE, builder.connect(&driver))
+            .await
+            .map_err(|_| "no session within the time".to_owned())?
+            .map_err(|e| e.to_string())?;
+        let page = Self(client);
+        page.run(COUNT).await;
+        Ok(page)
+    }
+
+    /// Runs a script in the page.
+    pub async fn run(&self, script: &str) -> Value {
+        self.0.execute(script, vec![]).await.expect("the script runs")
+    }
+
+    /// Pointer presses so far.
+    pub async fn presses(&self) -> u64 {
+        self.run("return window.presses").await.as_u64().expect("they are counted")
+    }
+
+    /// The button, link or other control with a name, once it is there and can be used.
+    pub async fn control(&self, name: &str) -> Element {
+        let path = format!(
+            "//*[self::button or self::a or self::input or self::summary or @role='menuitem' or \
+             @role='option' or @role='radio' or @role='switch'][not(@disabled)]\
+             [@aria-label={q} or normalize-space(.)={q} or @placeholder={q} or \
+             @id=//label[normalize-space(.)={q}]/@for or ancestor::label[normalize-space(.)={q}]]",
+            q = quoted(name)
+        );
+        self.find(&path, name).await
+    }
+
+    /// Presses a control with the pointer, as soon as it stands still enough to be hit.
+    pub async fn press(&self, name: &str) {
+        self.until(&format!("a press on “{name}”"), || async {
+            self.control(name).await.click().await.is_ok()
+        })
+        .await;
+    }
+
+    /// Presses the button that begins with a text.
+    pub async fn press_starting(&self, text: &str) {
+        self.control_starting(text).await.click().await.expect("it can be pressed");
+    }
+
+    /// The button that begins with a text, once it can be used.
+    pub async fn control_starting(&self, text: &str) -> Element {
+        let path = format!(
+            "//button[not(@disabled)][starts-with(normalize-space(.), {q}) or \
+             .//*[normalize-space(text())={q}]]",
+            q = quoted(text)
+        );
+        self.find(&path, text).await
+    }
+
+    /// Presses Escape where the keyboard is.
+    pub async fn escape(&self) {
+        let element = self.0.active_element().await.expect("something has the keyboard");
+        element.send_keys("\u{e00c}").await.expect("it takes keys");
+    }
+
+    /// Waits for a text somewhere on the page.
+    pub async fn sees(&self, text: &str) {
+        let path = format!("//body//*[contains(normalize-space(.), {})]", quoted(text));
+        self.find(&path, text).await;
+    }
+
+    /// All text of the page.
+    pub async fn text(&self) -> String {
+        let text = self.run("return document.body.innerText").await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the page has drawn what it knows.
+    pub async fn settled(&self) {
+        let script = "const done = arguments[0]; \
+             const frames = () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))); \
+             const ends = (a) => a.effect.getTiming().iterations !== Infinity; \
+             const still = () => Promise.allSettled(document.getAnimations().filter(ends).map((a) => a.finished)); \
+             document.fonts.ready.then(frames).then(still).then(frames).then(() => done(1));";
+        self.0.execute_async(script, vec![]).await.expect("it draws");
+    }
+
+    /// What has the keyboard, by the name that a reader hears.
+    pub async fn focused(&self) -> String {
+        let name = self
+            .run(
+                "const e = document.activeElement; return e === document.body ? '' : \
+                 (e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText || e.id)",
+            )
+            .await;
+        name.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    async fn find(&self, path: &str, name: &str) -> Element {
+        let wanted = self.0.wait().at_most(PATIENCE).every(LOOK).for_element(Locator::XPath(path));
+        match wanted.await {
+            Ok(element) => element,
+            Err(error) => panic!("no “{name}” on the page ({error}):\n{}", self.text().await),
+        }
+    }
+
+    /// Looks again and again until `look` says yes.
+    #[allow(clippy::disallowed_methods, reason = "a deadline of a test")]
+    pub async fn until<F: Future<Output = bool>>(&self, what: &str, look: impl Fn() -> F) {
+        let start = Instant::now();
+        while !look().await {
+            assert!(start.elapsed() < PATIENCE, "in vain: {what}\n{}", self.text().await);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// An XPath string; none of our words has both kinds of quotes.
+fn quoted(text: &str) -> String {
+    if text.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") }
+}

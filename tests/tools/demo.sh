@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Starts the sandbox platform and the window on it, with a throw-away vault. Nothing of yours is touched.
+#   usage: demo.sh PROGRAMS      the folder with wayleave, wayleave-desktop and wayleave-sandbox
+set -euo pipefail
+programs="$(cd "$1" && pwd)"
+
+home="$(mktemp -d -t wayleave-demo-XXXXXX)"
+export WAYLEAVE_HOME="$home"
+coproc SANDBOX { exec "$programs/wayleave-sandbox" --json --until-stdin-closes; }
+sandbox_pid="$SANDBOX_PID"
+sandbox_stdin="${SANDBOX[1]}"
+
+finish() {
+  "$programs/wayleave" agent stop >/dev/null 2>&1 || true
+  exec {sandbox_stdin}>&- || true
+  wait "$sandbox_pid" 2>/dev/null || true
+  rm -rf "$home"
+}
+trap finish EXIT
+
+read -r about <&"${SANDBOX[0]}"
+field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$about" "$1"; }
+hub="$(field hub)"
+mkdir -m 700 -p "$home/config"
+python3 - "$hub" >"$home/config/tiles.json" <<'PY'
+import json, sys
+hub = sys.argv[1]
+print(json.dumps([{"platform": "eodh", "name": "Sandbox", "subtitle": hub.split("//")[1], "connection": {"environment": "custom", "hub": hub}}]))
+PY
+
+cat <<TEXT
+
+  Sandbox platform   $hub
+  sign in as         $(field username)
+  password           $(field password)
+
+  The window opens now. Its vault is thrown away when you quit Wayleave. The command line on the same vault:
+    WAYLEAVE_HOME=$home $programs/wayleave status
+
+TEXT
+"$programs/wayleave-desktop"

@@ -1,0 +1,50 @@
+// Keys that work everywhere. Keys of a row stand in the list, keys of a credential on its page.
+import type { Context } from "$lib/state/context";
+import type { Route } from "$lib/state/view.svelte";
+import { lock } from "./vault";
+
+const PAGES: Record<string, Route> = { "1": { page: "credentials" }, "2": { page: "accounts" }, "3": { page: "settings" }, ",": { page: "settings" } };
+
+/** Handles a key that no control took. */
+export function onKey(event: KeyboardEvent, context: Context): void {
+  if (event.defaultPrevented || context.app.snapshot?.vault.state !== "unlocked" || context.view.dialog) return;
+  if (context.view.route.page === "welcome") return;
+  if (handle(event, context)) event.preventDefault();
+}
+
+function handle(event: KeyboardEvent, context: Context): boolean {
+  const { view } = context;
+  if (event.ctrlKey && !event.altKey && !event.shiftKey) return control(event.key.toLowerCase(), context);
+  if (event.key === "F1") view.open({ dialog: "keys" });
+  else if ((event.altKey && event.key === "ArrowLeft") || event.key === "Escape") return back(context);
+  else return false;
+  return true;
+}
+
+function control(key: string, context: Context): boolean {
+  const { view } = context;
+  const page = PAGES[key];
+  if (page) view.go(page);
+  else if (key === "l") lock(context);
+  else if (key === "n") request(context);
+  else if (key === "f") return focusSearch(context);
+  else return false;
+  return true;
+}
+
+function request({ view, app }: Context): void {
+  if (app.snapshot?.accounts.length) view.open({ dialog: "request" });
+  else view.go({ page: "welcome", for: "first" });
+}
+
+function back({ view }: Context): boolean {
+  if (view.route.page !== "credential") return false;
+  view.go({ page: "credentials" });
+  return true;
+}
+
+function focusSearch({ view }: Context): boolean {
+  if (view.route.page !== "credentials") view.go({ page: "credentials" });
+  requestAnimationFrame(() => document.getElementById("search")?.focus());
+  return true;
+}

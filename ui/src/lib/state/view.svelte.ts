@@ -1,0 +1,54 @@
+// Where the user is and what is open. Nothing of it outlives the window.
+import type { Id, SignInWay } from "../types";
+
+export type Route =
+  | { page: "credentials" }
+  | { page: "credential"; id: Id }
+  | { page: "accounts" }
+  | { page: "settings" }
+  | { page: "welcome"; for: "first" | "account" };
+
+export type OpenDialog =
+  | { dialog: "request"; account?: Id; workspace?: string; name?: string }
+  | { dialog: "s3"; account?: Id; workspace?: string }
+  | { dialog: "paste"; account?: Id; workspace?: string }
+  | { dialog: "revoke"; id: Id }
+  | { dialog: "forget"; id: Id }
+  | { dialog: "rename"; id: Id }
+  | { dialog: "username"; account: Id; then?: () => void }
+  | { dialog: "sign_in"; account: Id; way?: SignInWay }
+  | { dialog: "edit_account"; account: Id }
+  | { dialog: "remove_account"; account: Id }
+  | { dialog: "keys" };
+
+export type Filter = "all" | "needs_you" | "api_token" | "s3";
+
+export class ViewState {
+  route = $state.raw<Route>({ page: "credentials" });
+  dialog = $state.raw<OpenDialog | null>(null);
+  search = $state("");
+  filter = $state<Filter>("all");
+  /** Only this account's credentials; all when null. */
+  account = $state<Id | null>(null);
+  /** The row that has the list's one tab stop. */
+  row = $state<Id | null>(null);
+
+  go(route: Route): void {
+    this.dialog = null;
+    this.route = route;
+  }
+
+  open(dialog: OpenDialog): void {
+    this.dialog = dialog;
+  }
+
+  close = (): void => {
+    this.dialog = null;
+  };
+
+  showAll = (): void => {
+    this.search = "";
+    this.filter = "all";
+    this.account = null;
+  };
+}

@@ -1,0 +1,10 @@
+// The main window. The back end is chosen at build time: `--mode fake` runs without a desktop.
+import { mount } from "svelte";
+import App from "./App.svelte";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/controls.css";
+
+const { makeBackend } = import.meta.env.MODE === "fake" ? await import("./lib/api/fake") : await import("./lib/api/tauri");
+const target = document.getElementById("app");
+if (target) mount(App, { target, props: { backend: makeBackend() } });
