@@ -16,6 +16,7 @@ pub struct Report {
     started: Instant,
     checks: Vec<Value>,
     known_bad: Vec<Value>,
+    attached: serde_json::Map<String, Value>,
 }
 
 impl Report {
@@ -26,7 +27,8 @@ impl Report {
     )]
     pub fn new(suite: &'static str, target: &'static str) -> Self {
         let started = Instant::now();
-        Self { suite, target, seed: 0, started, checks: Vec::new(), known_bad: Vec::new() }
+        let (checks, known_bad, attached) = Default::default();
+        Self { suite, target, seed: 0, started, checks, known_bad, attached }
     }
 
     /// The seed of the suite's random choices.
@@ -61,21 +63,36 @@ impl Report {
         self.known_bad.push(json!({ "name": name, "caught": caught }));
     }
 
-    /// Writes the file, by way of a temporary one.
+    /// Adds details under a name of their own, for who wants to know more than the figures.
+    pub fn attach(&mut self, name: &str, details: Value) {
+        self.attached.insert(name.to_owned(), details);
+    }
+
+    /// Writes the file.
     pub fn write(&self) {
-        let folder = reports();
-        std::fs::create_dir_all(&folder).expect("target/reports can be made");
-        let value = json!({
+        let mut value = json!({
             "suite": self.suite, "target": self.target, "commit": commit(), "seed": self.seed,
             "seconds": (self.started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
             "checks": self.checks, "known_bad": self.known_bad,
         });
+        value.as_object_mut().expect("an object").extend(self.attached.clone());
         let text = serde_json::to_string_pretty(&value).expect("a report is JSON");
-        let fresh = folder.join(format!(".{}.json.{}", self.suite, std::process::id()));
-        std::fs::write(&fresh, text + "\n").expect("a report can be written");
-        std::fs::rename(&fresh, folder.join(format!("{}.json", self.suite)))
-            .expect("a report can be put in place");
+        put(&format!("{}.json", self.suite), &(text + "\n"));
     }
+
+    /// Writes a text for people beside it: `target/reports/SUITE.NAME.txt`.
+    pub fn write_text(&self, name: &str, text: &str) {
+        put(&format!("{}.{name}.txt", self.suite), text);
+    }
+}
+
+/// Puts a file into `target/reports`, by way of a temporary one.
+fn put(name: &str, text: &str) {
+    let folder = reports();
+    std::fs::create_dir_all(&folder).expect("target/reports can be made");
+    let fresh = folder.join(format!(".{name}.{}", std::process::id()));
+    std::fs::write(&fresh, text).expect("a report can be written");
+    std::fs::rename(&fresh, folder.join(name)).expect("a report can be put in place");
 }
 
 /// The top of the checkout: the nearest folder upwards with the `Makefile`.

@@ -79,7 +79,7 @@ async fn answers_are_limited() {
 }
 
 /// An https address behind which somebody speaks something else.
-async fn speaks_no_tls() -> String {
+pub async fn speaks_no_tls() -> String {
     use tokio::io::AsyncWriteExt as _;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -6,9 +6,12 @@
 #[allow(dead_code, reason = "another suite uses the rest")]
 mod browser;
 mod callback;
+mod conformance;
 mod eodh;
 mod http;
 mod odd;
+#[path = "../report.rs"]
+mod report;
 mod sessions;
 mod sign_in;
 mod stub;

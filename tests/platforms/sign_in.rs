@@ -27,7 +27,7 @@ fn answer(status: u16, body: &str) -> Effect {
 }
 
 /// Fetches the loopback address that the provider redirected to.
-async fn deliver(address: &str) -> (u16, String) {
+pub async fn deliver(address: &str) -> (u16, String) {
     let response = client().get(address).send().await.expect("an answer");
     (response.status().as_u16(), response.text().await.expect("a page"))
 }
@@ -54,6 +54,12 @@ impl World {
         let (grant, (status, _)) = tokio::join!(flow.finish(&self.http), deliver(&back));
         assert_eq!(status, 200);
         grant
+    }
+
+    /// A browser sign-in that waits: its redirect, its state and itself.
+    pub async fn flow(&self) -> (String, String, BrowserFlow) {
+        let flow = BrowserFlow::open(&self.http, &self.connection, false).await.expect("a flow");
+        (parameter(&flow, "redirect_uri"), parameter(&flow, "state"), flow)
     }
 
     /// A session got with the browser.

@@ -34,7 +34,10 @@ impl Got {
     }
 }
 
-/// The server. Replies are used in order; when none is left, it answers 404.
+/// What a server answers to a request.
+pub type Script = Arc<dyn Fn(&Got) -> Reply + Send + Sync>;
+
+/// The server.
 pub struct Stub {
     pub origin: String,
     got: Arc<Mutex<Vec<Got>>>,
@@ -50,22 +53,27 @@ impl Drop for Stub {
 }
 
 impl Stub {
+    /// Uses the replies in order; when none is left, it answers 404.
     pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let replies = Mutex::new(replies.into_iter().collect::<VecDeque<_>>());
+        Self::serve(Arc::new(move |_| {
+            let next = replies.lock().expect("the script").pop_front();
+            next.unwrap_or_else(|| page(404, "text/plain", "404 page not found\n"))
+        }))
+        .await
+    }
+
+    /// Answers as the script says.
+    pub async fn serve(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let got = Arc::new(Mutex::new(Vec::new()));
-        let replies = Arc::new(Mutex::new(replies.into_iter().collect::<VecDeque<_>>()));
         let (announce, arrived) = mpsc::unbounded_channel();
         let seen = Arc::clone(&got);
         let serving = tokio::spawn(async move {
             let mut open = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(serve(
-                    stream,
-                    Arc::clone(&seen),
-                    Arc::clone(&replies),
-                    announce.clone(),
-                ));
+                open.spawn(serve(stream, Arc::clone(&seen), Arc::clone(&script), announce.clone()));
             }
         });
         Self { origin, got, arrived, serving }
@@ -79,13 +87,12 @@ impl Stub {
 async fn serve(
     mut stream: TcpStream,
     seen: Arc<Mutex<Vec<Got>>>,
-    replies: Arc<Mutex<VecDeque<Reply>>>,
+    script: Script,
     announce: mpsc::UnboundedSender<()>,
 ) {
     let Some(got) = read(&mut stream).await else { return };
+    let reply = script(&got);
     seen.lock().expect("the record").push(got);
-    let next = replies.lock().expect("the script").pop_front();
-    let reply = next.unwrap_or_else(|| page(404, "text/plain", "404 page not found\n"));
     let _ = announce.send(());
     match reply {
         Reply::Bytes(bytes) => {

@@ -170,7 +170,8 @@ impl Answer {
             .any(|mark| path.contains(mark))
     }
 
-    /// Which fields the platform did not accept: FastAPI's list, or a map of fields.
+    /// Which fields the platform did not accept: FastAPI's list, or a map of fields to one text or
+    /// to several.
     fn refused_fields(&self) -> Vec<(String, String)> {
         let Ok(json) = serde_json::from_slice::<Value>(&self.body) else { return Vec::new() };
         let entries = json.get("detail").or_else(|| json.get("errors"));
@@ -178,7 +179,7 @@ impl Answer {
             Some(Value::Array(list)) => list.iter().filter_map(fastapi_field).collect(),
             Some(Value::Object(map)) => map
                 .iter()
-                .filter_map(|(field, text)| Some((clean(field)?, clean(text.as_str()?)?)))
+                .filter_map(|(field, texts)| Some((clean(field)?, first_text(texts)?)))
                 .collect(),
             _ => Vec::new(),
         }
@@ -191,6 +192,12 @@ impl Answer {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
         (id.len() <= 128 && id.chars().all(plain)).then(|| id.to_owned())
     }
+}
+
+/// A text, or the first of a list of them.
+fn first_text(value: &Value) -> Option<String> {
+    let first = value.as_str().or_else(|| value.as_array()?.first()?.as_str())?;
+    clean(first)
 }
 
 fn fastapi_field(entry: &Value) -> Option<(String, String)> {

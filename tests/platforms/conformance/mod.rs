@@ -1,0 +1,237 @@
+//! The conformance suite: every check of platforms.md H for every adapter, against made-up
+//! answers and against the sandbox. Its matrix is printed, and kept as report `conformance`.
+//!
+//! A new adapter is one registration in [`WIRES`]. One that is declared in the program and is not
+//! registered here fails the suite.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::similar_names,
+    clippy::unused_async,
+    reason = "a check fails on every outcome that it does not name; stages are in every state; all checks have one signature"
+)]
+
+mod bad;
+mod case;
+mod checks;
+mod eodh;
+mod objects;
+mod sandbox;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wayleave_core::platform::{AnyPlatform, Operation, Platform as _};
+
+use self::case::{Case, Later, Real, Verdict};
+use self::checks::{Check, Need};
+use self::sandbox::Yard;
+use self::wire::Wire;
+use crate::report::Report;
+
+/// How each platform speaks: one registration per adapter.
+const WIRES: &[&dyn Wire] = &[&eodh::Eodh];
+
+/// A check that takes longer hangs.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// One place of the matrix.
+enum Cell {
+    /// It holds, where it was tried: `made-up`, `sandbox` or both.
+    Pass(&'static str),
+    /// It does not count for this adapter, and why.
+    NotApplicable(String),
+    /// It does not hold, and how.
+    Fail(String),
+}
+
+impl Cell {
+    fn failed(&self) -> bool {
+        matches!(self, Self::Fail(_))
+    }
+
+    fn word(&self) -> String {
+        match self {
+            Self::Pass(places) => (*places).to_owned(),
+            Self::NotApplicable(_) => "n/a".into(),
+            Self::Fail(_) => "FAIL".into(),
+        }
+    }
+}
+
+/// Runs one check for one adapter.
+async fn cell(check: &'static Check, case: Case) -> Cell {
+    for need in check.needs {
+        if let Some(reason) = need.lacking(&case) {
+            return match in_its_place(*need, case).await {
+                Ok(()) => Cell::NotApplicable(reason),
+                Err(wrong) => Cell::Fail(wrong),
+            };
+        }
+    }
+    if let Some(run) = check.fixtures
+        && let Err(wrong) = guarded(run(case)).await
+    {
+        return Cell::Fail(format!("made-up answers: {wrong}"));
+    }
+    if let Some(run) = check.sandbox {
+        let yard = Arc::new(Yard::start(case));
+        if let Err(wrong) = guarded(run(yard)).await {
+            return Cell::Fail(format!("sandbox: {wrong}"));
+        }
+    }
+    Cell::Pass(match (check.fixtures, check.sandbox) {
+        (Some(_), Some(_)) => "made-up, sandbox",
+        (Some(_), None) => "made-up",
+        (None, _) => "sandbox",
+    })
+}
+
+/// What is not offered answers so and sends nothing: tried in the place of each check that is
+/// left out for it.
+async fn in_its_place(need: Need, case: Case) -> Verdict {
+    let Need::Offers(operation) = need else { return Ok(()) };
+    let stage = case.on([]).await;
+    let answer = stage.ask(operation).await;
+    checks::refused_silently(&answer, stage.stub.got().len(), &operation.to_string())
+}
+
+/// A check that panics or hangs has failed.
+async fn guarded(run: Later<'static, Verdict>) -> Verdict {
+    let run = tokio::time::timeout(PATIENCE, tokio::spawn(AssertUnwindSafe(run)));
+    match run.await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(error)) => Err(format!("it broke: {error}")),
+        Err(_) => Err("it hangs".into()),
+    }
+}
+
+/// Adapters that the program declares and nobody registered.
+fn unregistered(wires: &[&dyn Wire]) -> Vec<&'static str> {
+    let registered: Vec<AnyPlatform> = wires.iter().map(|wire| wire.platform()).collect();
+    let missing = AnyPlatform::ALL.iter().filter(|platform| !registered.contains(platform));
+    missing.map(|platform| platform.descriptor().id).collect()
+}
+
+fn real(wire: &'static dyn Wire) -> Case {
+    Case { wire, adapter: Box::leak(Box::new(Real(wire.platform()))) }
+}
+
+#[tokio::test]
+async fn conformance() {
+    let mut report = Report::new("conformance", "make test-rust");
+    let checks = checks::all();
+    let mut matrix: Vec<(&str, Vec<Cell>)> = Vec::new();
+    for wire in WIRES {
+        let case = real(*wire);
+        let mut column = Vec::new();
+        for check in &checks {
+            column.push(cell(check, case).await);
+        }
+        matrix.push((case.descriptor().id, column));
+    }
+    let table = table(&checks, &matrix);
+    eprintln!("{table}");
+    let missing = unregistered(WIRES);
+    let mut wrong: Vec<String> =
+        missing.iter().map(|id| format!("{id} is declared and not in the matrix")).collect();
+    for (id, column) in &matrix {
+        let failed = column.iter().filter(|cell| cell.failed()).count();
+        let count = |n: usize| u32::try_from(n).map_or(f64::NAN, f64::from);
+        let passed = column.iter().filter(|cell| matches!(cell, Cell::Pass(_))).count();
+        let cases = (column.len() as u64, failed as u64);
+        report.cases(&format!("{id}_failed"), count(failed), "checks", "=0", cases, failed == 0);
+        report.check(&format!("{id}_passed"), count(passed), "checks", ">0", passed > 0);
+        for (check, cell) in checks.iter().zip(column) {
+            if let Cell::Fail(why) = cell {
+                wrong.push(format!("{} {id}: {why}", check.id));
+            }
+        }
+    }
+    let adapters = u32::try_from(matrix.len()).map_or(f64::NAN, f64::from);
+    report.check("adapters", adapters, "adapters", ">=1", adapters >= 1.0);
+    let gone = u32::try_from(missing.len()).map_or(f64::NAN, f64::from);
+    report.check("adapters_missing", gone, "adapters", "=0", missing.is_empty());
+    for (name, caught) in known_bad(&checks).await {
+        if !caught {
+            wrong.push(format!("known bad {name} was not caught"));
+        }
+        report.known_bad(&name, caught);
+    }
+    report.attach("matrix", as_json(&checks, &matrix));
+    report.write();
+    report.write_text("matrix", &table);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The wrong adapters, and whether their check saw them; the right one passes the same check.
+async fn known_bad(checks: &[&'static Check]) -> Vec<(String, bool)> {
+    let mut found = Vec::new();
+    for bad in bad::ALL {
+        let wire = WIRES.iter().find(|wire| wire.platform() == bad.adapter.platform());
+        let wire = *wire.expect("the variant's platform is registered");
+        let check =
+            checks.iter().find(|check| check.id == bad.check).expect("there is such a check");
+        let caught = cell(check, Case { wire, adapter: bad.adapter }).await.failed();
+        found.push((bad.name.to_owned(), caught));
+    }
+    found.push(("an_adapter_without_a_registration".into(), !unregistered(&[]).is_empty()));
+    found
+}
+
+/// The matrix as a table for people, and the reasons below it.
+fn table(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> String {
+    let heads: String = matrix.iter().map(|(id, _)| padded(id)).collect::<Vec<_>>().concat();
+    let mut lines = vec![format!("{:<5}{:<74}{heads}", "", "check")];
+    let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (row, check) in checks.iter().enumerate() {
+        let mut line = format!("{:<5}{:<74}", check.id, check.what);
+        for (id, column) in matrix {
+            line += &padded(&column[row].word());
+            let told = match &column[row] {
+                Cell::NotApplicable(reason) => format!("{id}: {reason}"),
+                Cell::Fail(why) => format!("{id}: FAIL: {why}"),
+                Cell::Pass(_) => continue,
+            };
+            reasons.entry(told).or_default().push(check.id.to_owned());
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.push(String::new());
+    lines.extend(reasons.iter().map(|(told, rows)| format!("{} {told}", rows.join(", "))));
+    lines.join("\n") + "\n"
+}
+
+/// One column's width.
+fn padded(word: &str) -> String {
+    format!("{word:<18}")
+}
+
+fn as_json(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> Value {
+    let column = |cells: &Vec<Cell>| {
+        let told = |cell: &Cell| match cell {
+            Cell::Pass(places) => json!({ "pass": places }),
+            Cell::NotApplicable(reason) => json!({ "not_applicable": reason }),
+            Cell::Fail(why) => json!({ "fail": why }),
+        };
+        let rows = checks.iter().zip(cells).map(|(check, cell)| (check.id.to_owned(), told(cell)));
+        Value::Object(rows.collect())
+    };
+    let columns = matrix.iter().map(|(id, cells)| ((*id).to_owned(), column(cells)));
+    Value::Object(columns.collect())
+}
+
+/// The operations of the reasons read as sentences.
+#[test]
+fn reasons_are_sentences() {
+    let case = real(WIRES[0]);
+    for need in [Need::LogIn, Need::Paged, Need::Sts, Need::Rotate, Need::Permissions] {
+        let reason = need.lacking(&case).expect("EODH has none of these");
+        assert!(reason.split(' ').count() > 3, "{reason}");
+    }
+    assert_eq!(case.main(), Operation::List);
+}
