@@ -143,8 +143,7 @@ async fn quit_clears(stage: &Stage, page: &Page, report: &mut Report) {
     page.press("Settings").await;
     // The vault's facts come a moment later and move what is below them.
     page.sees("Argon2id").await;
-    page.settled().await;
-    page.press("Quit").await;
+    page.press_last("Quit").await;
     stage.window_gone(WINDOW);
     let empty = stage.clipboard("UTF8_STRING").is_none();
     tell(report, "quit_clears_the_clipboard", empty);

@@ -65,6 +65,16 @@ impl Page {
         .await;
     }
 
+    /// Presses a control that ends the program: the driver's session ends with it, before or after it could answer.
+    pub async fn press_last(&self, name: &str) {
+        self.settled().await;
+        let control = self.control(name).await;
+        self.until(&format!("the end by “{name}”"), || async {
+            control.click().await.is_err() && self.0.execute("return 1", vec![]).await.is_err()
+        })
+        .await;
+    }
+
     /// Presses the button that begins with a text.
     pub async fn press_starting(&self, text: &str) {
         self.control_starting(text).await.click().await.expect("it can be pressed");
