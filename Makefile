@@ -19,7 +19,7 @@ help: ## this list
 	@$(TOOLS)/prerequisites.sh || true
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: prerequisites packages-build packages-test cargo-deny
+.PHONY: prerequisites packages-build packages-test packages-root cargo-deny
 prerequisites:
 	@$(TOOLS)/prerequisites.sh
 
@@ -28,6 +28,9 @@ packages-build: prerequisites
 
 packages-test: prerequisites
 	@$(TOOLS)/packages.sh build test
+
+packages-root: prerequisites
+	@$(TOOLS)/packages.sh root
 
 cargo-deny: prerequisites
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo install cargo-deny (once, a few minutes)"; \
@@ -110,8 +113,8 @@ e2e: packages-test programs ## the real window under Xvfb: the journeys, by poin
 	cargo test --workspace --features $(TEST_FEATURES),e2e --test e2e
 
 .PHONY: test-tools
-test-tools: packages-test ## real QGIS 3.22 and 3.40 (530 MB, kept in ~/.cache/wayleave)
-	@$(TOOLS)/run.py test-qgis
+test-tools: packages-test ## real QGIS 3.22 and 3.40, packages on a bare Debian 12 (900 MB, kept in ~/.cache/wayleave)
+	@$(TOOLS)/run.py test-qgis test-package
 
 .PHONY: test-qgis
 test-qgis: packages-test programs
@@ -123,15 +126,17 @@ test-qgis: packages-test programs
 package: packages-build ui ## .deb and .rpm in target/release/bundle: window, command line, man pages, completions
 	cargo build --release -p wayleave
 	$(TOOLS)/stage.sh $(BUILT)/release/wayleave target/package
+	rm -rf $(BUILT)/release/bundle
 	npx --prefix ui tauri build --bundles deb,rpm
 
 .PHONY: test-package
-test-package: packages-test package
+test-package: packages-test packages-root package ## the packages on a bare Debian 12: install, use, upgrade, remove (needs root)
 	cargo build --quiet --workspace --features $(TEST_FEATURES),e2e --bins --tests
-	tests/e2e/package/suite.py $(BUILT)/release/bundle $(PROGRAMS)
+	$(TOOLS)/later.sh $(BUILT)/release/bundle target/package-test
+	tests/e2e/package/suite.py target/package-test/old target/package-test/new $(PROGRAMS)
 
 .PHONY: bench
-bench: packages-test ## speed and memory of what is shipped, beside a peer (release build)
+bench: packages-test package ## speed and memory of what is shipped, beside a peer (release build)
 	cargo bench --quiet -p wayleave --bench bench
 
 .PHONY: report

@@ -151,6 +151,12 @@ pub async fn quit(app: AppHandle) {
     crate::quit(&app);
 }
 
+/// The page is on the screen: for the log, where its way there is measured (tests/bench).
+#[tauri::command]
+pub async fn drawn() {
+    log::debug!("the page is drawn");
+}
+
 // --- the unlock window ---------------------------------------------------------------------------
 
 /// Opens the vault.

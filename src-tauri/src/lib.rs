@@ -31,6 +31,7 @@ const BUS_NAME: &str = "org.wayleave.desktop";
 
 /// Runs the window to its end.
 pub fn run() -> ExitCode {
+    log_to_stderr();
     if gtk::init().is_err() {
         return harden::fail("there is no display to show a window on; `wayleave` works without");
     }
@@ -58,6 +59,7 @@ pub fn run() -> ExitCode {
             commands::open_qgis,
             commands::copy_qgis_line,
             commands::quit,
+            commands::drawn,
             commands::unlock,
             commands::create_vault,
             commands::change_passphrase,
@@ -69,6 +71,17 @@ pub fn run() -> ExitCode {
         Ok(app) => ExitCode::from(u8::try_from(app.run_return(|_, _| {})).unwrap_or(1)),
         Err(error) => harden::fail(&error.to_string()),
     }
+}
+
+/// `WAYLEAVE_LOG`, as for the agent: what this window does, no names, nothing of a library.
+fn log_to_stderr() {
+    let Some(level) = env::var("WAYLEAVE_LOG").ok().and_then(|level| level.parse().ok()) else {
+        return;
+    };
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(log::LevelFilter::Off).filter_module("wayleave_desktop", level);
+    // A second logger cannot be set; there is none.
+    let _ = logger.try_init();
 }
 
 fn set_up(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {

@@ -12,7 +12,7 @@
 #[path = "../report.rs"]
 mod report;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,9 +44,12 @@ fn main() {
     report.check("agent_pss_mib", pss, "MiB", "<=15", pss <= 15.0);
 
     client.ask(Ask::Stop).expect("the agent ends");
-    if let Some(size) = deb_mib() {
-        report.check("deb_mib", size, "MiB", "<=12", size <= 12.0);
-    }
+
+    let visible = window_visible_ms();
+    report.check("window_visible_ms", visible, "ms", "<=800", visible <= 800.0);
+
+    let size = deb_mib();
+    report.check("deb_mib", size, "MiB", "<=12", size <= 12.0);
     report.write();
 }
 
@@ -128,14 +131,102 @@ fn pss_mib(pid: u32) -> f64 {
     kib / 1024.0
 }
 
-fn deb_mib() -> Option<f64> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/release/bundle/deb");
-    let deb = std::fs::read_dir(folder)
-        .ok()?
+/// The newest package of `make package`.
+fn deb_mib() -> f64 {
+    let folder = built().join("bundle/deb");
+    let deb = std::fs::read_dir(&folder)
+        .unwrap_or_else(|e| panic!("{}: {e}: `make package` first", folder.display()))
         .filter_map(Result::ok)
-        .find(|entry| entry.path().extension().is_some_and(|extension| extension == "deb"))?;
-    let bytes = u32::try_from(deb.metadata().ok()?.len()).ok()?;
-    Some(f64::from(bytes) / f64::from(1 << 20))
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "deb"))
+        .max_by_key(|entry| entry.metadata().and_then(|of| of.modified()).ok())
+        .expect("a package");
+    let bytes = u32::try_from(deb.metadata().expect("readable").len()).expect("a few megabytes");
+    f64::from(bytes) / f64::from(1 << 20)
+}
+
+/// The folder of release builds.
+fn built() -> &'static Path {
+    Path::new(PROGRAM).parent().expect("it lies in a folder")
+}
+
+/// From `exec` of the shipped window to the second animation frame after its page was mounted, on
+/// an idle Xvfb with a session bus, in a new home where no agent runs. The page tells the log.
+fn window_visible_ms() -> f64 {
+    let (display, home) = (Display::start(), tempfile::tempdir().expect("a home"));
+    let bus = Bus::start(home.path());
+    let times = (0..15).map(|_| window_visible(&display, &bus)).collect();
+    let median = median(times);
+    println!("window visible {median:?}");
+    median.as_secs_f64() * 1000.0
+}
+
+fn window_visible(display: &Display, bus: &Bus) -> Duration {
+    let home = tempfile::tempdir().expect("a home");
+    let mut window = Command::new(built().join("wayleave-desktop"));
+    window
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home.path())
+        .env("XDG_RUNTIME_DIR", home.path())
+        .env("WAYLEAVE_HOME", home.path().join("wayleave"))
+        .env("DISPLAY", &display.name)
+        .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+        .env("WAYLEAVE_LOG", "debug")
+        .env("NO_AT_BRIDGE", "1")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    let start = Instant::now();
+    let mut child = window.spawn().expect("the window: `make package` first");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let drawn = lines.any(|line| line.is_ok_and(|line| line.contains("the page is drawn")));
+    let took = start.elapsed();
+    assert!(drawn, "the window ended before its page was drawn");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let stop = Command::new(PROGRAM)
+        .args(["agent", "stop"])
+        .env("WAYLEAVE_HOME", home.path().join("wayleave"))
+        .output();
+    assert!(stop.expect("it runs").status.success(), "the agent that it started ends");
+    took
+}
+
+/// An X server without a screen; it ends with this.
+struct Display {
+    name: String,
+    server: Child,
+}
+
+impl Display {
+    fn start() -> Self {
+        let mut server = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "1280x900x24",
+                "-nolisten",
+                "tcp",
+                "-noreset",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb (package xvfb)");
+        let mut number = String::new();
+        let stdout = server.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut number).expect("a number");
+        Self { name: format!(":{}", number.trim()), server }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
 }
 
 fn snapshot(client: &Client) -> Snapshot {
@@ -184,8 +275,7 @@ impl Bus {
             .expect("dbus-daemon (package dbus)");
         let mut address = String::new();
         let stdout = daemon.stdout.take().expect("piped");
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut address)
-            .expect("an address");
+        BufReader::new(stdout).read_line(&mut address).expect("an address");
         let mut bus =
             Self { address: address.trim().into(), home: home.into(), processes: vec![daemon] };
         std::fs::create_dir_all(home.join(".local/share")).expect("a folder");

@@ -10,7 +10,7 @@ use crate::report::Report;
 use crate::s3::{put_and_get, variables};
 use crate::sign_in::{With, sign_in};
 use crate::stage::{Stage, until, until_within};
-use crate::{desktop, keyboard, picture, runtime, say};
+use crate::{command_line, desktop, keyboard, picture, runtime, say};
 
 /// Title of the main window.
 pub const WINDOW: &str = "^Wayleave$";
@@ -37,6 +37,7 @@ fn journey() {
     });
     drop(stage);
     keyboard::journey(&mut report);
+    command_line::journey(&mut report);
     report.write();
 }
 

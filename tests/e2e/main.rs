@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "the demo tells its steps")]
 
 mod closed;
+mod command_line;
 mod journey;
 mod keyboard;
 mod page;

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of the named groups that are not there yet, and says which.
 # Root installs at once; anybody else is asked before sudo is used (and told the command where nobody can answer).
-#   usage: packages.sh GROUP…      groups: build test
+#   usage: packages.sh GROUP…      groups: build test root
 set -euo pipefail
 
 build="build-essential pkg-config file python3 libwebkit2gtk-4.1-dev libgtk-3-dev libayatana-appindicator3-dev librsvg2-dev libxdo-dev"
 test="webkit2gtk-driver xvfb xauth xclip x11-utils x11-apps imagemagick xdotool dbus dbus-x11 gnome-keyring libsecret-tools
   xdg-utils xfonts-base fonts-dejavu-core at-spi2-core libfaketime librsvg2-bin python3-boto3 rpm"
+root="debootstrap"
 
 wanted=()
 for group in "$@"; do
   case "$group" in
   build) read -r -d '' -a more <<<"$build " || true ;;
   test) read -r -d '' -a more <<<"$test " || true ;;
+  root) read -r -d '' -a more <<<"$root " || true ;;
   *)
     echo "error: no group of packages is called $group" >&2
     exit 2

@@ -7,4 +7,9 @@ import "./styles/controls.css";
 
 const { makeBackend } = import.meta.env.MODE === "fake" ? await import("./lib/api/fake") : await import("./lib/api/tauri");
 const target = document.getElementById("app");
-if (target) mount(App, { target, props: { backend: makeBackend() } });
+if (target) {
+  const backend = makeBackend();
+  mount(App, { target, props: { backend } });
+  // The second frame after mounting is the first that is surely on the screen.
+  requestAnimationFrame(() => requestAnimationFrame(() => void backend.drawn()));
+}

@@ -76,7 +76,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("WAYLEAVE_HOME", "Puts configuration, data, state and runtime files under one folder."),
     (
         "WAYLEAVE_LOG",
-        "The filter of the agent's log: error, warn, info or debug. It holds ids only.",
+        "The filter of the agent's and the window's log: error, warn, info or debug. It holds ids only.",
     ),
     ("NO_COLOR", "When set and not empty, nothing is coloured."),
 ];

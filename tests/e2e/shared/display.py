@@ -54,6 +54,11 @@ class Display:
     def type(self, text):
         self.xdotool("type", "--delay", "4", text)
 
+    def colours(self, window):
+        """How many colours a window shows: a plain area has one, a drawn page many."""
+        image = subprocess.run(["import", "-display", self.name, "-window", window, "png:-"], stdout=subprocess.PIPE, check=False).stdout
+        return int(subprocess.run(["identify", "-format", "%k", "-"], input=image, stdout=subprocess.PIPE, check=False).stdout or 0)
+
     def picture(self, path):
         """A screenshot of the whole display."""
         path.parent.mkdir(parents=True, exist_ok=True)

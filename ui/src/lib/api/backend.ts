@@ -32,6 +32,8 @@ export interface Backend {
   /** Prepares the one-time ticket and puts the line for the Python Console on the clipboard. */
   copyQgisLine(credential: Id): Promise<QgisReady>;
   quit(): Promise<void>;
+  /** Says, for the log, that the page has been drawn for the first time. */
+  drawn(): Promise<void>;
 }
 
 /** The unlock window's back end: nothing but these. */

@@ -111,6 +111,7 @@ export class FakeBackend implements Backend {
   openFlowUrl = (flow: string) => this.did("open_flow_url", flow);
   openKeyPage = (of: string, workspace: string | null) => this.did("open_key_page", of, workspace);
   quit = () => this.did("quit");
+  drawn = () => Promise.resolve();
 
   async pasteKey(key: string, about: Parameters<Backend["pasteKey"]>[1]): Promise<CredentialView> {
     this.calls.push(["paste_key", key.length, about]);

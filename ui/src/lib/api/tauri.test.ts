@@ -27,6 +27,7 @@ test("commands and their arguments", async () => {
   await main.openQgis("1", "/usr/bin/qgis");
   await main.copyQgisLine("1");
   await main.quit();
+  await main.drawn();
   await unlock.unlock("p");
   await unlock.createVault("p", true);
   await unlock.changePassphrase(null, "q");
@@ -35,7 +36,7 @@ test("commands and their arguments", async () => {
     ["current_snapshot", {}], ["ask", { ask: { ask: "lock" } }], ["copy", { id: "1", field: "api_key" }], ["copy_snippet", { id: "1", snippet: "env" }],
     ["clear_clipboard", {}], ["reveal", { id: "1", field: "api_key" }], ["portal_sign_in", { account: "a" }], ["open_flow_url", { flow: "f" }],
     ["paste_key", { key: "k", about }], ["open_key_page", { account: "a", workspace: null }], ["open_unlock", { form: "create" }],
-    ["open_qgis", { credential: "1", program: "/usr/bin/qgis" }], ["copy_qgis_line", { credential: "1" }], ["quit", {}],
+    ["open_qgis", { credential: "1", program: "/usr/bin/qgis" }], ["copy_qgis_line", { credential: "1" }], ["quit", {}], ["drawn", {}],
     ["unlock", { passphrase: "p" }], ["create_vault", { passphrase: "p", keyring: true }], ["change_passphrase", { old: null, new: "q" }], ["close_unlock", {}],
   ]);
 });

@@ -21,6 +21,7 @@ export function makeBackend(): Backend {
     openQgis: (credential, program) => invoke("open_qgis", { credential, program }),
     copyQgisLine: (credential) => invoke("copy_qgis_line", { credential }),
     quit: () => invoke("quit"),
+    drawn: () => invoke("drawn"),
   };
 }
 
