@@ -104,7 +104,7 @@ class Desk:
     def create_vault(self):
         """First run: a platform, a key that one already has, a passphrase."""
         self.shown()
-        for name in ("UK EO Data Hub", "With a key you already have", "Go on", "Choose a passphrase"):
+        for name in ("UK EO Data Hub", "With a key you already have", "Go on", "With a passphrase", "Choose a passphrase"):
             self.hands("press", name)
         form = wait_for("the passphrase's window", lambda: self.display.window(FORM))
         self.display.focus(form)
