@@ -10,7 +10,21 @@ coproc SANDBOX { exec "$programs/wayleave-sandbox" --json --until-stdin-closes; 
 sandbox_pid="$SANDBOX_PID"
 sandbox_stdin="${SANDBOX[1]}"
 
+# A vault that the keyring opened has left one entry there, which the folder's end would leave behind.
+forget_keyring_entry() {
+  "$programs/wayleave" vault info --json 2>/dev/null | python3 -c '
+import json, sys
+vault = json.loads(sys.stdin.read() or "{}")
+for slot in vault.get("slots", []):
+    if slot["kind"] == "keyring":
+        print("vault:{}:slot:{}".format(vault["vault_id"], slot["id"]))' | while read -r entry; do
+    secret-tool clear service wayleave username "$entry" 2>/dev/null ||
+      echo "Left in your keyring: the entry \"$entry\" of service \"wayleave\"; it opens nothing any more." >&2
+  done
+}
+
 finish() {
+  forget_keyring_entry || true
   "$programs/wayleave" agent stop >/dev/null 2>&1 || true
   exec {sandbox_stdin}>&- || true
   wait "$sandbox_pid" 2>/dev/null || true
