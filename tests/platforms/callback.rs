@@ -7,11 +7,11 @@ use tokio::task::JoinHandle;
 use wayleave_core::secret::Secret;
 use wayleave_core::session::callback::{Callback, Expected, Listener};
 
-const STATE: &str = "5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c";
-const ISSUER: &str = "https://hub.example/keycloak/realms/eodhp";
+pub const STATE: &str = "5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c5f0d6d2c";
+pub const ISSUER: &str = "https://hub.example/keycloak/realms/eodhp";
 
 /// A wait, and where it listens.
-fn listen(iss_required: bool) -> (JoinHandle<Callback>, String) {
+pub fn listen(iss_required: bool) -> (JoinHandle<Callback>, String) {
     let listener = Listener::open().expect("a port");
     let redirect = listener.redirect();
     let state = Secret::from_text(STATE.into());
@@ -170,7 +170,7 @@ async fn settled_by(wait: &JoinHandle<Callback>, host: &str) -> Option<&'static 
 }
 
 /// Known-bad: a listener that looks at `error` before `state`.
-async fn careless(listener: tokio::net::TcpListener) -> Callback {
+pub async fn careless(listener: tokio::net::TcpListener) -> Callback {
     loop {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut part = [0; 4096];

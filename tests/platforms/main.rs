@@ -8,6 +8,7 @@ mod browser;
 mod callback;
 mod conformance;
 mod eodh;
+mod hostile;
 mod http;
 mod odd;
 #[path = "../report.rs"]

@@ -30,11 +30,16 @@ use wayleave_core::platform::{AnyPlatform, Operation, Platform as _};
 use self::case::{Case, Later, Real, Verdict};
 use self::checks::{Check, Need};
 use self::sandbox::Yard;
-use self::wire::Wire;
+pub use self::wire::{Wire, connect, wish};
 use crate::report::Report;
 
 /// How each platform speaks: one registration per adapter.
 const WIRES: &[&dyn Wire] = &[&eodh::Eodh];
+
+/// The same, for who tries all platforms in another way.
+pub fn registrations() -> &'static [&'static dyn Wire] {
+    WIRES
+}
 
 /// A check that takes longer hangs.
 const PATIENCE: Duration = Duration::from_mins(3);
