@@ -174,6 +174,40 @@ async fn a_servers_clock_is_measured() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_answer_is_spared() {
+    let stub = Stub::serve(std::sync::Arc::new(|_| Reply::Bytes(Vec::new()))).await;
+    let (http, _, _) = still_http();
+    for number in 1..=7 {
+        let error = http.send(&get(&stub.origin)).await.expect_err("no answer");
+        let sent = number <= 5;
+        assert_eq!(error.kind, Kind::Network { kind: NetworkKind::Broken, sent }, "{number}");
+        assert_eq!(error.may_have_happened(), sent);
+    }
+    assert_eq!(stub.got().len(), 5, "the circuit is open");
+    let other = Stub::start([json(200, "[]")]).await;
+    http.send(&get(&other.origin)).await.expect("the network is up");
+    http.send(&get(&stub.origin)).await.expect_err("no answer");
+    assert_eq!(stub.got().len(), 6, "one trial");
+}
+
+#[tokio::test]
+async fn what_a_server_asked_of_one_counts_for_all() {
+    let busy = page_with(429, "", &[("Retry-After", "90")], "");
+    let stub = Stub::start([busy, json(200, "[]")]).await;
+    let (http, clock, pauses) = still_http();
+    http.send(&get(&stub.origin)).await.expect("an answer");
+    let patience = |seconds| Kind::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
+    let error = http.send(&post(&stub.origin)).await.expect_err("not now");
+    assert_eq!((error.kind.clone(), error.may_have_happened()), (patience(90), false));
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(http.send(&get(&stub.origin)).await.expect_err("not yet").kind, patience(30));
+    assert_eq!(stub.got().len(), 1, "nothing was sent meanwhile");
+    clock.advance(Duration::from_secs(30));
+    http.send(&post(&stub.origin)).await.expect("it is time");
+    assert!(pauses.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_dropped_call_ends_its_request() {
     let mut stub = Stub::start([Reply::Silence]).await;
     let (http, _, _) = still_http();

@@ -16,6 +16,7 @@ mod report;
 mod sessions;
 mod sign_in;
 mod stub;
+mod trust;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -13,6 +13,7 @@ use crate::api::{
 use crate::credential::{AccountId, CredentialKind, CredentialMeta};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
+use crate::platform::connection::ca_file;
 use crate::platform::{
     AnyPlatform, Asked, Auth, Connection, Finding, Kind, Operation, Platform, PlatformError,
 };
@@ -31,6 +32,7 @@ impl<H: Host> Engine<H> {
             Ok(made) => made,
             Err(error) => return reply.answer(Err(error)),
         };
+        self.trust(&connection, &new.connection);
         if connection.environment.is_some() {
             return self.put_account(account, reply);
         }
@@ -40,6 +42,14 @@ impl<H: Host> Engine<H> {
             Err(error) if !is_offline(&error) => reply.answer(Err(error.into())),
             Ok(()) | Err(_) => engine.put_account(account, reply),
         });
+    }
+
+    /// Lets the certificate file of a connection count, where it has one.
+    fn trust(&self, connection: &Connection, fields: &BTreeMap<String, String>) {
+        // A field that is no path was refused by `connect`.
+        if let Ok(Some(file)) = ca_file(fields) {
+            self.sessions.http.trust(connection, Some(&file));
+        }
     }
 
     fn put_account(&mut self, account: Account, reply: Reply) {
@@ -57,6 +67,7 @@ impl<H: Host> Engine<H> {
             .and_then(|platform| Ok((platform, platform.connect(&meta.connection)?)));
         match made {
             Ok((platform, connection)) => {
+                self.trust(&connection, &meta.connection);
                 let facts = facts(platform, &connection, &meta, None);
                 let id = meta.id;
                 self.state.accounts.insert(id, Account { meta, facts, signed_in: None });

@@ -1,10 +1,13 @@
 //! From what a user gives to the addresses that are asked.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use super::descriptor::FieldSpec;
+use crate::api::FieldKind;
 use crate::error::{Error, ErrorCode};
 
 /// To which installation of a platform an account belongs.
@@ -23,6 +26,13 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The hosts that belong to the installation: the hub's and the issuer's.
+    pub fn hosts(&self) -> Vec<String> {
+        let issuer = Url::parse(&self.issuer).ok();
+        let all = [Some(&self.hub), issuer.as_ref()].into_iter().flatten();
+        all.filter_map(|url| url.host_str().map(str::to_owned)).collect()
+    }
+
     /// The hub's host, for messages.
     pub fn host(&self) -> &str {
         self.hub.host_str().unwrap_or_default()
@@ -100,6 +110,29 @@ pub fn normalise(typed: &str) -> Result<Url, Error> {
     root.set_query(None);
     root.set_fragment(None);
     Ok(root)
+}
+
+/// The connection field that every platform has: a PEM file of certificates that count beside the
+/// operating system's, for an installation whose authority it does not know.
+pub const CA_FILE: FieldSpec = FieldSpec {
+    key: "ca_file",
+    label: "Certificate file",
+    kind: FieldKind::Text,
+    options: &[],
+    default: None,
+    required: false,
+    help: "Only if your organisation signs its own certificates and this computer does not know \
+           them: the full path of its CA file (PEM).",
+};
+
+/// The certificate file that the fields name. Reads nothing.
+pub fn ca_file(fields: &BTreeMap<String, String>) -> Result<Option<PathBuf>, Error> {
+    let Some(file) = given(fields, CA_FILE.key).map(PathBuf::from) else { return Ok(None) };
+    if file.is_absolute() {
+        return Ok(Some(file));
+    }
+    Err(Error::new(ErrorCode::InvalidInput, "a certificate file is named by its full path")
+        .with("field", CA_FILE.key))
 }
 
 /// A connection field, without white space around it; `None` when absent or empty.

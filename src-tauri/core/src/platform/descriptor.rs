@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::connection::CA_FILE;
 use super::error::Operation;
 use crate::api::{
     Capabilities, ConnectionField, FieldKind, LifetimeRange, PlatformView, SignInWay, Support, Tile,
@@ -93,7 +94,7 @@ impl Descriptor {
             name: self.name.into(),
             badge: self.badge.into(),
             subtitle: self.subtitle.into(),
-            fields: self.fields.iter().map(FieldSpec::view).collect(),
+            fields: self.fields.iter().chain([&CA_FILE]).map(FieldSpec::view).collect(),
             tiles: self.tiles.iter().map(TileSpec::view).collect(),
             ways: self.ways.to_vec(),
             key_hint: self.key_hint.into(),

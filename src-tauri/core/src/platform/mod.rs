@@ -244,8 +244,12 @@ impl Platform for AnyPlatform {
         to_adapter!(self, descriptor())
     }
 
+    /// The certificate file is checked here for all: adapters do not see it.
     fn connect(&self, fields: &BTreeMap<String, String>) -> Result<Connection, Error> {
-        to_adapter!(self, connect(fields))
+        connection::ca_file(fields)?;
+        let mut own = fields.clone();
+        own.remove(connection::CA_FILE.key);
+        to_adapter!(self, connect(&own))
     }
 
     fn manage_url(&self, connection: &Connection, workspace: Option<&str>) -> Option<Url> {

@@ -265,7 +265,7 @@ impl Inner {
             }
             drop(held);
             match self.http.wait_before_retry(&request, &answer, tries) {
-                Some(wait) => self.http.pause(wait).await,
+                Some(wait) => self.http.wait_for(&request, wait).await,
                 None => return Ok(answer),
             }
             tries += 1;

@@ -15,6 +15,8 @@ use crate::platform::error::{Facts, Kind, Operation, PlatformError};
 
 /// Deepest nesting of JSON that is read.
 const JSON_DEPTH: usize = 64;
+/// Most elements of one array, and most fields of one object, that are read.
+const JSON_ELEMENTS: u32 = 10_000;
 /// Longest text in JSON that is read, in bytes.
 const JSON_TEXT: usize = 64 << 10;
 
@@ -62,7 +64,9 @@ impl Answer {
             return Err(wrong("the answer is empty"));
         }
         if !has_sane_shape(&answer.body) {
-            return Err(wrong("the answer is nested too deep or holds too long a text"));
+            return Err(wrong(
+                "the answer is nested too deep, or a text or list in it is too long",
+            ));
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
             wrong(if error.is_eof() {
@@ -213,10 +217,12 @@ pub fn looks_like_sign_in(page: &str) -> bool {
         || (page.contains("<form") && page.contains("type=\"password\""))
 }
 
-/// Whether JSON is nested no deeper and holds no longer text than any honest answer. Only a
-/// count: the parser judges the rest.
+/// Whether JSON is nested no deeper and holds no longer text or list than any honest answer. Only
+/// counts: the parser judges the rest.
 fn has_sane_shape(json: &[u8]) -> bool {
     let (mut depth, mut text, mut escaped) = (0_usize, None, false);
+    // Commas at each depth, since that depth was entered.
+    let mut commas = [0_u32; JSON_DEPTH + 1];
     for &byte in json {
         match text {
             Some(_) if escaped => escaped = false,
@@ -226,13 +232,20 @@ fn has_sane_shape(json: &[u8]) -> bool {
             Some(length) => text = Some(length + 1),
             None => match byte {
                 b'"' => text = Some(0),
-                b'{' | b'[' => depth += 1,
+                b'{' | b'[' => {
+                    depth += 1;
+                    match commas.get_mut(depth) {
+                        Some(count) => *count = 0,
+                        None => return false,
+                    }
+                }
                 b'}' | b']' => depth = depth.saturating_sub(1),
+                b',' => match commas.get_mut(depth) {
+                    Some(count) if *count + 1 < JSON_ELEMENTS => *count += 1,
+                    Some(_) | None => return false,
+                },
                 _ => {}
             },
-        }
-        if depth > JSON_DEPTH {
-            return false;
         }
     }
     true
@@ -289,5 +302,8 @@ mod tests {
         assert!(!has_sane_shape("[".repeat(65).as_bytes()));
         let long = format!("[\"{}\"]", "a".repeat(JSON_TEXT + 1));
         assert!(!has_sane_shape(long.as_bytes()));
+        let list = |count: usize| format!("[[{}],[1,2]]", vec!["1"; count].join(","));
+        assert!(has_sane_shape(list(10_000).as_bytes()));
+        assert!(!has_sane_shape(list(10_001).as_bytes()));
     }
 }

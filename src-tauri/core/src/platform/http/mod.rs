@@ -4,14 +4,21 @@
 //! an answer; repeats nothing but reads, and those only where a server asked for patience. A
 //! request and its secrets appear in no error and no `Debug` output.
 //!
+//! The world is asked through the proxy that the environment (`HTTPS_PROXY`, `ALL_PROXY`, minus
+//! `NO_PROXY`) or the system's settings name, loopback hosts never. Certificates are judged by
+//! the operating system's store, and by a file of the connection's own where there is one.
+//!
 //! Content encodings are not offered, so the size that is counted is the size of the content.
 
 mod answer;
+mod circuit;
 mod network;
 mod text;
+mod trust;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,9 +31,11 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub use self::answer::{Answer, looks_like_sign_in, parse_http_date, parse_time};
+use self::circuit::Circuits;
 pub use self::text::clean;
-use super::connection::{is_allowed, is_loopback};
-use super::error::{Kind, Operation, PlatformError};
+use self::trust::Trust;
+use super::connection::{Connection, is_allowed, is_loopback};
+use super::error::{Kind, NetworkKind, Operation, PlatformError};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode};
 use crate::secret::Secret;
@@ -114,6 +123,8 @@ struct Inner {
     outer: Client,
     /// For loopback hosts: never through a proxy.
     loopback: Client,
+    trust: Trust,
+    circuits: Circuits,
     clock: Arc<dyn Clock>,
     pause: Pause,
     skews: Mutex<BTreeMap<String, VecDeque<i64>>>,
@@ -141,6 +152,8 @@ impl Http {
         Ok(Self(Arc::new(Inner {
             outer: build(limits().https_only(true))?,
             loopback: build(limits().no_proxy())?,
+            trust: Trust::default(),
+            circuits: Circuits::default(),
             clock,
             pause,
             skews: Mutex::default(),
@@ -154,19 +167,56 @@ impl Http {
         loop {
             let answer = self.once(request).await?;
             match self.wait_before_retry(request, &answer, tries) {
-                Some(wait) => self.pause(wait).await,
+                Some(wait) => self.wait_for(request, wait).await,
                 None => return Ok(answer),
             }
             tries += 1;
         }
     }
 
-    /// Sends a request exactly once.
+    /// From now on the certificates of this PEM file count for the hosts of a connection, beside
+    /// the operating system's; without a file, the operating system's alone. The file is read
+    /// when the host is asked.
+    pub fn trust(&self, connection: &Connection, file: Option<&Path>) {
+        self.0.trust.set(connection.hosts(), file);
+    }
+
+    /// Sends a request at most once: not at all where the server asked everybody for patience, or
+    /// did not answer for a while.
     pub async fn once(&self, request: &Request) -> Result<Answer, PlatformError> {
         if !is_allowed(&request.url) {
             return Err(request.error(Kind::Address));
         }
-        let client = if is_loopback(&request.url) { &self.0.loopback } else { &self.0.outer };
+        let circuits = &self.0.circuits;
+        circuits.admit(&request.url, self.0.clock.now()).map_err(|kind| request.error(kind))?;
+        let answer = self.exchange(request).await;
+        match &answer {
+            Ok(answer) => {
+                circuits.answered(&request.url);
+                let wait = answer.retry_after(answer.received);
+                if let (429 | 503, Some(wait)) = (answer.status, wait) {
+                    circuits.asked_to_wait(&request.url, answer.received, wait);
+                }
+            }
+            Err(error) => {
+                if let Kind::Network { kind, .. } = error.kind {
+                    circuits.failed(&request.url, kind);
+                }
+            }
+        }
+        answer
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Answer, PlatformError> {
+        let client = match self.0.trust.client_for(&request.url).await {
+            Some(Ok(client)) => client,
+            Some(Err(hint)) => {
+                let kind = Kind::Network { kind: NetworkKind::Tls, sent: false };
+                return Err(request.error(kind).hinted(hint));
+            }
+            None if is_loopback(&request.url) => self.0.loopback.clone(),
+            None => self.0.outer.clone(),
+        };
         let started = self.0.clock.now();
         let sending = client
             .request(request.method.clone(), request.url.clone())
@@ -195,6 +245,12 @@ impl Http {
             Some(wait) => Some(wait),
             None => Some(jittered(FIRST_WAIT * 2_u32.pow(tries))),
         }
+    }
+
+    /// Waits before a request is repeated, as its server asked or as we think fit.
+    pub async fn wait_for(&self, request: &Request, wait: Duration) {
+        self.pause(wait).await;
+        self.0.circuits.waited(&request.url);
     }
 
     /// Waits as this client waits.
