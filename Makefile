@@ -121,6 +121,27 @@ test-qgis: packages-test programs
 	tests/e2e/qgis/fetch.sh "$(QGIS_CACHE)"
 	tests/e2e/qgis/suite.py $(PROGRAMS) "$(QGIS_CACHE)"
 
+# --- the hub in small -------------------------------------------------------------------------------------------------
+# Keycloak, oauth2-proxy and MinIO, real, on loopback (tests/stack/README.md). Debian's Python: its boto3 is the suites' S3 client.
+STACK := /usr/bin/python3 tests/stack/stack.py
+STACK_RUN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wayleave/stack/run
+
+.PHONY: stack stack-down test-stack stack-suites
+stack: packages-test ## a true hub in small on loopback: Keycloak, oauth2-proxy, MinIO (1 GB in ~/.cache/wayleave/stack)
+	@$(TOOLS)/packages.sh stack
+	cargo build --quiet --workspace --features $(TEST_FEATURES) --bins
+	$(STACK) up $(PROGRAMS)
+
+stack-down: ## stop it
+	$(STACK) down
+
+test-stack: packages-test ## sign-in, keys and S3 judged by the true hub in small
+	@$(TOOLS)/run.py stack-suites
+
+stack-suites: stack ui
+	cargo build --quiet --workspace --features $(TEST_FEATURES),e2e --bins
+	tests/stack/run.sh $(PROGRAMS) "$(STACK_RUN)"
+
 # --- packaging --------------------------------------------------------------------------------------------------------
 .PHONY: package
 package: packages-build ui ## .deb and .rpm in target/release/bundle: window, command line, man pages, completions

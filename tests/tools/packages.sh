@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of the named groups that are not there yet, and says which.
 # Root installs at once; anybody else is asked before sudo is used (and told the command where nobody can answer).
-#   usage: packages.sh GROUP…      groups: build test root
+#   usage: packages.sh GROUP…      groups: build test root stack
 set -euo pipefail
 
 build="build-essential pkg-config file python3 libwebkit2gtk-4.1-dev libgtk-3-dev libayatana-appindicator3-dev librsvg2-dev libxdo-dev"
 test="webkit2gtk-driver xvfb xauth xclip x11-utils x11-apps imagemagick xdotool dbus dbus-x11 gnome-keyring libsecret-tools
   xdg-utils xfonts-base fonts-dejavu-core at-spi2-core libfaketime librsvg2-bin openssl python3-boto3 rpm"
 root="debootstrap"
+# The parts of the hub in small that Debian has (tests/stack).
+stack="maven openssl ca-certificates util-linux python3-boto3"
+# Any Java from 17 on will do; where there is none, Debian's.
+command -v java >/dev/null || stack="$stack openjdk-17-jre-headless"
 
 wanted=()
 for group in "$@"; do
@@ -15,6 +19,7 @@ for group in "$@"; do
   build) read -r -d '' -a more <<<"$build " || true ;;
   test) read -r -d '' -a more <<<"$test " || true ;;
   root) read -r -d '' -a more <<<"$root " || true ;;
+  stack) read -r -d '' -a more <<<"$stack " || true ;;
   *)
     echo "error: no group of packages is called $group" >&2
     exit 2

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::behind::Behind;
+
 /// Settings of one sandbox. `Config::default()` is right for tests: free ports, no control
 /// endpoint, S3 objects in a temporary directory that goes with the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Config {
     pub s3_skew_seconds: u32,
     /// Id of the one public OpenID client.
     pub client_id: String,
+    /// The real parts in front of it; `None`: it plays them all itself.
+    pub behind: Option<Behind>,
 }
 
 impl Default for Config {
@@ -30,6 +34,7 @@ impl Default for Config {
             s3_directory: None,
             s3_skew_seconds: 900,
             client_id: "wayleave-desktop".to_owned(),
+            behind: None,
         }
     }
 }

@@ -32,6 +32,10 @@
 //! because WebKit keeps no secure cookies from loopback http. Nothing here is hardened: it is
 //! never linked into a shipped program.
 //!
+//! # Behind real parts
+//! With [`Config::behind`] it is the API alone, behind a real Keycloak, oauth2-proxy and MinIO
+//! (`make stack`): it validates their tokens and mints S3 credentials at the store.
+//!
 //! # Threads
 //! The sandbox runs on a runtime of its own, so it works from tests with or without one and is
 //! not stopped by paused time. All methods return at once.
@@ -42,6 +46,7 @@
 )]
 
 mod api;
+mod behind;
 mod clock;
 mod config;
 mod controls;
@@ -67,6 +72,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+pub use behind::Behind;
 pub use clock::Clock;
 pub use config::Config;
 pub use controls::{
@@ -96,7 +102,7 @@ impl Sandbox {
         let hub = server::bind(config.port)?;
         let s3 = server::bind(config.s3_port)?;
         let controls = config.controls_port.map(server::bind).transpose()?;
-        let (directory, objects) = if let Some(directory) = config.s3_directory {
+        let (directory, objects) = if let Some(directory) = config.s3_directory.clone() {
             (directory, None)
         } else {
             let made = tempfile::tempdir()?;
@@ -107,8 +113,9 @@ impl Sandbox {
         let app = Arc::new(Shared::new(Parts {
             signer: oidc::keys::Signer::new(&random)?,
             random,
-            hub: origin(&hub)?,
-            s3: origin(&s3)?,
+            hub: public(&config, |behind| &behind.hub, &hub)?,
+            s3: public(&config, |behind| &behind.store, &s3)?,
+            front: config.behind.map(behind::Front::new).transpose()?,
             client_id: config.client_id,
             s3_directory: directory,
         }));
@@ -256,6 +263,15 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop_now();
     }
+}
+
+/// The origin under which something is known: that of the part in front of it, where there is one.
+fn public(
+    config: &Config,
+    of: fn(&Behind) -> &String,
+    listener: &std::net::TcpListener,
+) -> io::Result<String> {
+    config.behind.as_ref().map_or_else(|| origin(listener), |behind| Ok(of(behind).clone()))
 }
 
 /// `http://127.0.0.1:PORT` of a listener.

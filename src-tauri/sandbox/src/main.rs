@@ -1,12 +1,13 @@
 //! Runs a sandbox until it is told to stop.
 
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Parser;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wayleave_sandbox::{Config, DEMO, Sandbox};
+use wayleave_sandbox::{Behind, Config, DEMO, Sandbox};
 
 /// A local EO Data Hub for demo, tests and offline work. Holds no real data.
 #[derive(Parser)]
@@ -24,6 +25,10 @@ struct Arguments {
     /// Keep S3 objects in this folder instead of a temporary one.
     #[arg(long, value_name = "FOLDER")]
     s3_directory: Option<PathBuf>,
+    /// Be the API behind the real identity provider, proxy and object store that this JSON file
+    /// names.
+    #[arg(long, value_name = "FILE")]
+    behind: Option<PathBuf>,
     /// Print one line of JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -39,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         s3_port: arguments.s3_port,
         controls_port: arguments.controls,
         s3_directory: arguments.s3_directory.clone(),
+        behind: arguments.behind.as_deref().map(read_behind).transpose()?,
         ..Config::default()
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -51,6 +57,11 @@ fn main() -> anyhow::Result<()> {
     })?;
     sandbox.shutdown();
     Ok(())
+}
+
+fn read_behind(file: &Path) -> anyhow::Result<Behind> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
 
 fn announce(sandbox: &Sandbox, as_json: bool) -> std::io::Result<()> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::behind::Front;
 use crate::clock::Clock;
 use crate::controls::Settings;
 use crate::oidc::keys::Signer;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) client_id: String,
     /// Where the objects lie.
     pub(crate) s3_directory: PathBuf,
+    /// The real parts in front of it, if any.
+    pub(crate) front: Option<Front>,
     data: Mutex<Data>,
 }
 
@@ -88,6 +91,7 @@ impl Shared {
             s3: parts.s3,
             client_id: parts.client_id,
             s3_directory: parts.s3_directory,
+            front: parts.front,
             data: Mutex::default(),
         }
     }
@@ -119,4 +123,5 @@ pub(crate) struct Parts {
     pub(crate) s3: String,
     pub(crate) client_id: String,
     pub(crate) s3_directory: PathBuf,
+    pub(crate) front: Option<Front>,
 }

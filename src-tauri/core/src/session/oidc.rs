@@ -274,11 +274,14 @@ pub(super) async fn end(http: &Http, tokens: &OidcTokens) -> Asked<()> {
     if let Some(endpoint) = &tokens.end_session_endpoint {
         let form = [client, ("refresh_token", refresh)];
         let answer = post_form(http, Operation::SignOut, endpoint, &form).await?;
-        if answer.is_success() {
+        // A page asks a person to confirm: nothing has ended yet (npm oidc-provider).
+        let asks = answer.is_success() && answer.is_html();
+        if answer.is_success() && !asks {
             return Ok(());
         }
         if tokens.revocation_endpoint.is_none() {
-            return Err(answer.failure());
+            let unconfirmed = answer.error(Kind::OutcomeUnknown);
+            return Err(if asks { unconfirmed } else { answer.failure() });
         }
     }
     let Some(endpoint) = &tokens.revocation_endpoint else { return Ok(()) };

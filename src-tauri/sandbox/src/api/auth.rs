@@ -9,11 +9,15 @@ use crate::random::fingerprint;
 use crate::state::{ApiToken, App, Shared};
 use crate::{reply, world};
 
+/// What every API token begins with.
+const MAGIC: &str = "454f4448";
+
 /// A caller who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A person; `workspaces` narrows an access token made for some workspaces only.
-    User { person: world::Person, workspaces: Option<Vec<String>> },
+    /// A person. `workspaces` narrows an access token made for some workspaces only; `claimed` are
+    /// the memberships that a real issuer's token tells, where there is one.
+    User { person: world::Person, claimed: Option<Vec<String>>, workspaces: Option<Vec<String>> },
     /// An API token of one workspace.
     Token { id: String, person: world::Person, workspace: String },
 }
@@ -24,6 +28,15 @@ impl Caller {
         match self {
             Self::User { person, .. } | Self::Token { person, .. } => *person,
         }
+    }
+
+    /// Whether its owner belongs to a workspace.
+    pub(crate) fn is_member(&self, workspace: &str) -> bool {
+        let told = match self {
+            Self::User { claimed: Some(names), .. } => names.iter().any(|n| n == workspace),
+            Self::User { claimed: None, .. } | Self::Token { .. } => true,
+        };
+        told && self.person().is_member(workspace)
     }
 
     /// Whether the credential is for some workspaces only, and not for this one.
@@ -40,10 +53,24 @@ impl Caller {
 /// A caller, and a new session value that the answer must carry.
 pub(crate) struct Signed {
     pub(crate) caller: Caller,
+    /// What proved it, behind a real issuer.
+    pub(crate) proof: Option<Proof>,
     renewed: Option<String>,
 }
 
+/// An access token of a real issuer.
+pub(crate) struct Proof {
+    pub(crate) token: String,
+    /// Whether its audience names this API.
+    pub(crate) names_us: bool,
+}
+
 impl Signed {
+    /// A caller whom a real issuer's token names.
+    pub(crate) fn proved(caller: Caller, proof: Proof) -> Self {
+        Self { caller, proof: Some(proof), renewed: None }
+    }
+
     /// Adds the new cookies, if any, to the answer.
     pub(crate) fn finish(self, response: Response) -> Response {
         with_renewed(response, self.renewed.as_deref())
@@ -72,15 +99,27 @@ fn with_renewed(mut response: Response, renewed: Option<&str>) -> Response {
 
 /// Lets a caller in, or gives the front server's 401 page. An `Authorization` header decides
 /// alone; the cookies count only without one.
-pub(crate) fn sign_in(app: &App, headers: &HeaderMap) -> Result<Signed, Response> {
+pub(crate) async fn sign_in(app: &App, headers: &HeaderMap) -> Result<Signed, Response> {
+    let api_token = |token: &str| token.starts_with(MAGIC);
+    match &app.front {
+        Some(front) if !reply::bearer(headers).is_some_and(api_token) => {
+            let signed = front.caller(headers).await;
+            signed.ok_or_else(|| reply::nginx(StatusCode::UNAUTHORIZED))
+        }
+        _ => sign_in_here(app, headers),
+    }
+}
+
+fn sign_in_here(app: &App, headers: &HeaderMap) -> Result<Signed, Response> {
     if let Some(token) = reply::bearer(headers) {
         let caller = by_bearer(app, token).ok_or_else(|| reply::nginx(StatusCode::UNAUTHORIZED))?;
-        return Ok(Signed { caller, renewed: None });
+        return Ok(Signed { caller, proof: None, renewed: None });
     }
     let user = by_cookie(app, headers)?;
     let person =
         world::person(&user.username).ok_or_else(|| reply::nginx(StatusCode::UNAUTHORIZED))?;
-    Ok(Signed { caller: Caller::User { person, workspaces: None }, renewed: user.renewed })
+    let caller = Caller::User { person, claimed: None, workspaces: None };
+    Ok(Signed { caller, proof: None, renewed: user.renewed })
 }
 
 /// Cookies only. This uses the session: it counts against idleness and may replace the cookies.
@@ -112,12 +151,12 @@ pub(crate) fn by_bearer(app: &Shared, token: &str) -> Option<Caller> {
         return Some(Caller::Token { id: token.id, person, workspace: token.workspace });
     }
     let access = read_access(app, token)?;
-    Some(Caller::User { person: access.person, workspaces: access.workspaces })
+    Some(Caller::User { person: access.person, claimed: None, workspaces: access.workspaces })
 }
 
 /// The API token with this secret, if it has not expired.
 pub(crate) fn live_api_token(app: &Shared, secret: &str) -> Option<ApiToken> {
-    if !secret.starts_with("454f4448") {
+    if !secret.starts_with(MAGIC) {
         return None;
     }
     let print = fingerprint(secret);

@@ -20,7 +20,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let signed = match auth::sign_in(&app, &headers) {
+    let signed = match auth::sign_in(&app, &headers).await {
         Ok(signed) => signed,
         Err(refusal) => return refusal,
     };

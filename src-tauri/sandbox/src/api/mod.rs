@@ -57,11 +57,20 @@ async fn dispatch(
     if segments == ["docs", "workspace-services", "doc.json"] && method == Method::GET {
         return docs();
     }
-    match auth::sign_in(&app, &headers) {
+    match auth::sign_in(&app, &headers).await {
         Err(refusal) => refusal,
         Ok(signed) => {
             let call = Call { app: &app, method: &method, body: &body, caller: &signed.caller };
-            let response = route(&call, &segments);
+            let s3 = match (&app.front, method.as_str(), segments.as_slice()) {
+                (Some(front), "POST", ["workspaces", ws, "me", "s3-tokens"]) => Some((front, *ws)),
+                _ => None,
+            };
+            let response = match s3 {
+                Some((front, ws)) => {
+                    front.mint(&app, &signed.caller, signed.proof.as_ref(), ws).await
+                }
+                None => route(&call, &segments),
+            };
             signed.finish(response)
         }
     }

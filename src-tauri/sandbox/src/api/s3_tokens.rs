@@ -19,8 +19,7 @@ const MIXED: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 /// the text of a 500.
 pub(super) fn mint(call: &Call<'_>, workspace: &str) -> Response {
     let ready = world::workspace(workspace).is_some_and(|w| w.stage == world::Stage::Ready);
-    let allowed =
-        call.caller.person().is_member(workspace) && !call.caller.is_for_others_than(workspace);
+    let allowed = call.caller.is_member(workspace) && !call.caller.is_for_others_than(workspace);
     if !ready || !allowed {
         let text = format!(
             "operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, \

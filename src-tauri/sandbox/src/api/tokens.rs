@@ -89,7 +89,7 @@ fn admit(call: &Call<'_>, workspace: &str) -> Result<&'static str, Response> {
     if call.caller.is_for_others_than(workspace) {
         return Err(reply::json_empty(StatusCode::UNAUTHORIZED));
     }
-    if !call.caller.person().is_member(workspace) {
+    if !call.caller.is_member(workspace) {
         return Err(reply::nginx(StatusCode::FORBIDDEN));
     }
     Ok(call.caller.person().username)

@@ -24,7 +24,7 @@ pub(super) fn list(call: &Call<'_>) -> Response {
         .person()
         .workspaces
         .iter()
-        .filter(|name| !call.caller.is_for_others_than(name))
+        .filter(|name| call.caller.is_member(name) && !call.caller.is_for_others_than(name))
         .filter_map(|name| world::workspace(name))
         .map(|workspace| describe(call, workspace))
         .collect();
@@ -51,7 +51,7 @@ fn admitted(call: &Call<'_>, name: &str) -> Result<world::Workspace, Response> {
     let Some(workspace) = world::workspace(name) else {
         return Err(reply::json(StatusCode::NOT_FOUND, &"Workspace does not exist."));
     };
-    if !call.caller.person().is_member(name) {
+    if !call.caller.is_member(name) {
         return Err(reply::json_empty(StatusCode::FORBIDDEN));
     }
     Ok(workspace)

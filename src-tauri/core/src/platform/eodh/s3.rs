@@ -1,5 +1,6 @@
 //! What the workspace service means when it refuses S3 credentials (platforms.md A.9.1–3). Its
-//! texts are part of its contract here: nothing else tells the cases apart.
+//! texts are part of its contract here: nothing else tells the cases apart. Behind it may be AWS,
+//! which has codes, or MinIO, which has one code for everything (stack.md 4, measured).
 
 use crate::platform::http::Answer;
 use crate::platform::{Kind, PlatformError};
@@ -7,6 +8,9 @@ use crate::platform::{Kind, PlatformError};
 const NO_AUDIENCE: &str = "the registration of this client at the platform lacks the audience \
                            eodh-workspaces";
 const NO_ACCESS: &str = "no access to the objects of this workspace";
+const NO_STORE_AUDIENCE: &str = "the object store does not know the client that asked: its \
+                                 operators have to register it there";
+const BAD_LIFE: &str = "the object store does not give credentials for that long";
 const NAME_TOO_LONG: &str = "workspace and user name together are too long for the platform";
 
 /// What a refusal means.
@@ -49,7 +53,62 @@ fn refused_500(error: PlatformError, text: &str) -> PlatformError {
         error.becoming(Kind::Unauthenticated)
     } else if named("ValidationError") {
         error.becoming(Kind::Validation(Vec::new())).hinted(NAME_TOO_LONG)
+    } else if named("InvalidParameterValue") {
+        refused_by_minio(error, text)
     } else {
         error
+    }
+}
+
+/// One code, many meanings: the identity, the registration, what the person may, the request.
+fn refused_by_minio(error: PlatformError, text: &str) -> PlatformError {
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["Token is expired", "token contains an invalid", "verification error", "Invalid kid"])
+    {
+        error.becoming(Kind::Unauthenticated)
+    } else if says(&["`azp` claim invalid", "`aud` claim"]) {
+        error.becoming(Kind::Forbidden).hinted(NO_STORE_AUDIENCE)
+    } else if says(&["policy claim missing", "Role arn", "RoleARN"]) {
+        error.becoming(Kind::Forbidden).hinted(NO_ACCESS)
+    } else if says(&["invalid token expiry"]) {
+        error.becoming(Kind::Validation(Vec::new())).hinted(BAD_LIFE)
+    } else {
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::Operation;
+
+    /// Each text as MinIO said it.
+    #[test]
+    fn one_code_is_told_apart_by_its_text() {
+        let kind = |text: &str| {
+            let error = PlatformError::new(Operation::S3, "hub.example", Kind::Unavailable);
+            refused_500(
+                error,
+                &format!("operation error STS: api error InvalidParameterValue: {text}"),
+            )
+            .kind
+        };
+        for identity in [
+            "Token is expired",
+            "token contains an invalid number of segments",
+            "crypto/rsa: verification error",
+            "Invalid kid value <nil>",
+        ] {
+            assert_eq!(kind(identity), Kind::Unauthenticated, "{identity}");
+        }
+        for may_not in [
+            "STS JWT Token has `azp` claim invalid, `azp` must match configured OpenID Client ID",
+            "policy claim missing from the JWT token, credentials will not be generated",
+            "Role arn:minio:iam:::role/dummy-internal does not exist",
+        ] {
+            assert_eq!(kind(may_not), Kind::Forbidden, "{may_not}");
+        }
+        assert_eq!(kind("invalid token expiry"), Kind::Validation(Vec::new()));
+        assert_eq!(kind("something new"), Kind::Unavailable);
     }
 }

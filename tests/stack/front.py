@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""The hub's front server in small: TLS on one origin, and behind it Keycloak, oauth2-proxy and the API.
+
+It stands for the hub's ingress: `/keycloak/` goes to Keycloak, a call with an API token (`454f4448…`) to the API, everything else
+through oauth2-proxy. For the suites it also notes every request, and disturbs those that a rule names: holds them before or
+after the server saw them, loses the answer, changes a text in it.
+    usage: front.py CONFIG.json      {"listen", "controls", "certificate", "key", "keycloak", "proxy", "api", "log"}
+"""
+import http.client
+import http.server
+import json
+import re
+import socket
+import ssl
+import sys
+import threading
+import time
+
+PAGE_502 = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection"}
+HOLD_LIMIT = 300
+
+
+class Rules:
+    """What is to happen to which requests, and what has happened."""
+
+    def __init__(self):
+        self.lock = threading.Condition()
+        self.rules, self.seen, self.tokens, self.next = [], [], [], 1
+
+    def add(self, rule):
+        with self.lock:
+            rule = {"id": self.next, "times": 1, "released": False, "waiting": 0, "done": 0, **rule}
+            self.next += 1
+            self.rules.append(rule)
+            return rule["id"]
+
+    def match(self, method, path, body):
+        """The latest rule that fits and is not used up; it counts as used from now on."""
+        with self.lock:
+            for rule in reversed(self.rules):
+                fits = (rule.get("method", method) == method and re.search(rule["path"], path)
+                        and re.search(rule.get("body", ""), body.decode("latin-1")))
+                if fits and rule["times"] != 0:
+                    rule["times"] -= 1
+                    return rule
+        return None
+
+    def hold(self, rule):
+        with self.lock:
+            rule["waiting"] += 1
+            self.lock.notify_all()
+            self.lock.wait_for(lambda: rule["released"], HOLD_LIMIT)
+
+    def keep_tokens(self, answer):
+        """The tokens given out, for the search for secrets: in memory only."""
+        with self.lock:
+            self.tokens += re.findall(r'"(?:access|refresh|id)_token":"([^"]+)"', answer.decode("utf-8", "replace"))
+
+    def is_dead(self, rule, bearer):
+        """Whether it is the bearer that the rule saw first: that one is refused from then on, others are not."""
+        with self.lock:
+            return rule.setdefault("bearer", bearer) == bearer
+
+    def finished(self, rule):
+        with self.lock:
+            rule["done"] += 1
+            self.lock.notify_all()
+
+    def note(self, row):
+        with self.lock:
+            self.seen.append(row)
+            self.lock.notify_all()
+        return row
+
+    def order(self, order):
+        """One order of a suite."""
+        with self.lock:
+            do = order["do"]
+            if do == "seen":
+                return list(self.seen)
+            if do == "tokens":
+                given, self.tokens = self.tokens, []
+                return given
+            if do == "clear":
+                for rule in self.rules:
+                    rule["released"] = True
+                self.rules, self.seen = [], []
+                self.lock.notify_all()
+                return None
+            if do == "release":
+                for rule in self.rules:
+                    rule["released"] |= rule["id"] == order["id"]
+                self.lock.notify_all()
+                return None
+            rule = next((r for r in self.rules if r["id"] == order.get("id")), None)
+            if do == "await":
+                reached = self.lock.wait_for(lambda: rule[order["what"]] >= order.get("count", 1), order.get("seconds", 60))
+                return bool(reached)
+        if do == "rule":
+            return self.add(order["rule"])
+        raise ValueError(do)
+
+
+RULES = Rules()
+
+
+class Front(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    config = None
+    log = None
+
+    def upstream(self, path):
+        if path.startswith("/keycloak/"):
+            return self.config["keycloak"]
+        bearer = self.headers.get("Authorization", "")
+        return self.config["api"] if bearer.startswith("Bearer 454f4448") else self.config["proxy"]
+
+    def handle_request(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.partition("?")[0]
+        row = RULES.note({"method": self.command, "path": path, "status": 0, "at": time.time(), "answered": 0,
+                          "grant": (re.findall(rb"grant_type=([^&]+)", body) or [b""])[0].decode("latin-1"),
+                          "headers": sorted(name.lower() for name in self.headers.keys()),
+                          "cookies": re.findall(r"(?:^|; )([^=;]+)=", self.headers.get("Cookie", ""))})
+        # What a server's access log holds: the places where a secret must never be.
+        self.log.write(json.dumps([self.command, self.path, self.headers.get("Referer", ""), self.headers.get("User-Agent", "")])
+                       + "\n")
+        self.log.flush()
+        rule = RULES.match(self.command, self.path, body)
+        do = rule["do"] if rule else ""
+        try:
+            self.serve(body, path, row, rule, do)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            self.close_connection = True
+        finally:
+            if rule:
+                RULES.finished(rule)
+
+    def serve(self, body, path, row, rule, do):
+        if do == "hold_before":
+            RULES.hold(rule)
+            if rule.get("then") == "drop":
+                return self.drop()
+        if do == "drop_before":
+            return self.drop()
+        if do == "answer":
+            row["status"] = rule["status"]
+            return self.reply(rule["status"], rule.get("headers", [["Content-Type", "text/plain"]]), rule.get("text", "").encode())
+        if do == "dead_bearer" and RULES.is_dead(rule, self.headers.get("Authorization", "")):
+            row["status"] = 401
+            return self.reply(401, [["Content-Type", "application/json"]], b"{}")
+        if do == "edit_request":
+            body = re.sub(rule["from"].encode(), rule["to"].encode(), body)
+        if do == "twice":
+            self.ask(body, path)
+        status, headers, answer = self.ask(body, path)
+        if path.endswith("/openid-connect/token"):
+            RULES.keep_tokens(answer)
+        row["status"], row["answered"] = status, time.time()
+        if do == "edit_answer":
+            answer = re.sub(rule["from"].encode(), rule["to"].encode(), answer)
+        if do == "hold_after":
+            RULES.hold(rule)
+            if rule.get("then") == "drop":
+                return self.drop()
+        if do == "drop_after":
+            return self.drop()
+        return self.reply(status, headers, answer)
+
+    def ask(self, body, path):
+        """One request to whom it concerns, as an ingress passes it on."""
+        host, port = self.upstream(path).split("//")[1].split(":")
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP | {"content-length"}}
+        public = self.headers.get("Host", "")
+        headers.update({"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": public,
+                        "X-Forwarded-Port": public.partition(":")[2]})
+        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        try:
+            connection.request(self.command, self.path, body or (None if self.command == "GET" else b""), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        except OSError:
+            return 502, [("Content-Type", "text/html")], PAGE_502
+        finally:
+            connection.close()
+
+    def reply(self, status, headers, body):
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in HOP | {"content-length"}:
+                self.send_header(name, value)
+        if status != 204 and status != 304:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def drop(self):
+        """The connection ends without an answer."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = do_OPTIONS = handle_request
+
+    def log_message(self, *_):
+        pass
+
+
+class Controls(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.dumps(RULES.order(order)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, port, handler, context=None):
+        super().__init__(("127.0.0.1", port), handler)
+        self.context = context
+
+    def finish_request(self, request, client_address):
+        """The handshake in the connection's own thread: nobody can keep the others waiting."""
+        if self.context:
+            request.settimeout(120)
+            with self.context.wrap_socket(request, server_side=True) as sealed:
+                super().finish_request(sealed, client_address)
+        else:
+            super().finish_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        config = json.load(file)
+    Front.config = config
+    Front.log = open(config["log"], "a", encoding="utf-8")  # noqa: SIM115
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(config["certificate"], config["key"])
+    controls = Server(config["controls"], Controls)
+    threading.Thread(target=controls.serve_forever, daemon=True).start()
+    Server(config["listen"], Front, context).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
