@@ -91,9 +91,11 @@ class Stack:
         pid, start = self.state["pids"].get(name, (0, None))
         return bool(pid) and is_running(pid) and started_at(pid) == start
 
-    def spawn(self, name, command, environment=None):
+    def spawn(self, name, command, environment=None, announces=False):
+        """Starts a part. What `announces` says on standard output is for whoever starts it: people and their passwords."""
         with open(RUN / f"{name}.log", "ab") as log:
-            child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if announces else log,
+                                     stderr=log, cwd=RUN,
                                      env={**os.environ, **(environment or {})}, start_new_session=True)
         self.state["pids"][name] = (child.pid, started_at(child.pid))
         self.save()
@@ -160,7 +162,7 @@ class Stack:
         (RUN / "behind.json").write_text(json.dumps(behind))
         child = self.spawn("sandbox", [pathlib.Path(self.programs) / "wayleave-sandbox", "--json",
                                        "--port", self.api.rpartition(":")[2], "--controls", self.controls.rpartition(":")[2],
-                                       "--behind", RUN / "behind.json"])
+                                       "--behind", RUN / "behind.json"], announces=True)
         self.await_ready("sandbox", child, lambda: answers(f"{self.api}/api/docs/workspace-services/doc.json"))
 
     def start_proxy(self, cookie_refresh="4m"):
