@@ -2,6 +2,7 @@
 import html
 import html.parser
 import http.cookiejar
+import re
 import ssl
 import urllib.error
 import urllib.parse
@@ -111,7 +112,7 @@ class Browser:
 
     def sign_in(self, url, person, consent=True):
         """Through an authorisation request to the address on this computer that it leads back to; None when it does not."""
-        back, page = self.walk(url, person, lambda to: to.startswith("http://127.0.0.1:"), consent)
+        back, page = self.walk(url, person, lambda to: re.match(r"http://127\.0\.0\.1:\d+/callback", to), consent)
         self.last = page
         return back
 
