@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Suite `stack-second`: a second opinion on sign-in, by npm oidc-provider: no `interval`, other texts, a log-out page instead of a log-out.
+"""Suite `stack-second`: a second opinion on sign-in, by npm oidc-provider: no `interval`, other texts, no log-out without a browser.
     usage: suite_second.py PROGRAMS
 """
 import html
@@ -77,7 +77,7 @@ class Suite:
         return code == 0 and int(self.ask("/refreshes")) == before + 1 or print(err)
 
     def signed_out(self):
-        """Its log-out answers with a page that asks a person: the refresh token is revoked instead."""
+        """It knows no log-out without a browser: the refresh token is revoked instead."""
         self.sign_in()
         revoked = len(self.log("POST .*/token/revocation"))
         self.home.json("sign-out", "--everywhere")
@@ -108,8 +108,8 @@ def main():
         bench.case("browser: the second time is silent", s.silent)
         bench.case("device without an interval", s.device_flow)
         bench.case("refresh: rotated once", s.refresh)
-        bench.case("sign-out: the page is not taken for an end", s.signed_out)
-        bench.report.known_bad("a log-out page is no log-out", logs_out_by_page(s))
+        bench.case("sign-out: no log-out without a browser, revoked instead", s.signed_out)
+        bench.report.known_bad("a log-out that ends nothing", logs_out_by_page(s))
         s.home.run("agent", "stop")
     finally:
         server.terminate()

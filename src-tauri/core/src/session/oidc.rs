@@ -274,7 +274,7 @@ pub(super) async fn end(http: &Http, tokens: &OidcTokens) -> Asked<()> {
     if let Some(endpoint) = &tokens.end_session_endpoint {
         let form = [client, ("refresh_token", refresh)];
         let answer = post_form(http, Operation::SignOut, endpoint, &form).await?;
-        // A page asks a person to confirm: nothing has ended yet (npm oidc-provider).
+        // A page asks a person to confirm (RP-initiated logout): nothing has ended yet.
         let asks = answer.is_success() && answer.is_html();
         if answer.is_success() && !asks {
             return Ok(());
