@@ -9,6 +9,7 @@
     reason = "a benchmark measures time, says what it does, and ends where it finds trouble"
 )]
 
+mod platforms;
 #[path = "../report.rs"]
 mod report;
 
@@ -43,6 +44,7 @@ fn main() {
     let pss = pss_mib(snapshot(&client).agent.pid);
     report.check("agent_pss_mib", pss, "MiB", "<=15", pss <= 15.0);
 
+    platforms::bench(&client);
     client.ask(Ask::Stop).expect("the agent ends");
 
     let visible = window_visible_ms();

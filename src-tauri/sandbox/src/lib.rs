@@ -80,7 +80,9 @@ pub use controls::{
 };
 pub use others::FirstKeys;
 pub use seen::Seen;
-pub use world::{ADA, BUCKET, DEMO, PEOPLE, Person, REGION, Stage, Workspace, person, workspace};
+pub use world::{
+    ADA, BUCKET, DEMO, MANY, PEOPLE, Person, REGION, Stage, Workspace, person, workspace,
+};
 
 use state::{App, Parts, Shared};
 

@@ -66,9 +66,22 @@ pub const ADA: Person = Person {
 /// Everybody.
 pub const PEOPLE: [Person; 2] = [DEMO, ADA];
 
+/// Somebody with many workspaces, for measuring; not among [`PEOPLE`], and with no first keys.
+pub const MANY: Person = Person {
+    username: "many",
+    password: "many-demo-password",
+    subject: "9f4a7d3c-3333-4444-8555-b66677778888",
+    name: ("Many", "Workspaces"),
+    workspaces: &[
+        "many-01", "many-02", "many-03", "many-04", "many-05", "many-06", "many-07", "many-08",
+        "many-09", "many-10", "many-11", "many-12", "many-13", "many-14", "many-15", "many-16",
+        "many-17", "many-18", "many-19", "many-20",
+    ],
+};
+
 /// The person of that login name.
 pub fn person(username: &str) -> Option<Person> {
-    PEOPLE.into_iter().find(|p| p.username == username)
+    PEOPLE.into_iter().chain([MANY]).find(|p| p.username == username)
 }
 
 /// How far a workspace has come.
@@ -136,7 +149,13 @@ const WORKSPACES: [Workspace; 6] = [
 
 /// The workspace of that name.
 pub fn workspace(name: &str) -> Option<Workspace> {
-    WORKSPACES.into_iter().find(|w| w.name == name)
+    let listed = WORKSPACES.into_iter().find(|w| w.name == name);
+    listed.or_else(|| {
+        // They hold no objects, so that one id does for all of them.
+        let name = MANY.workspaces.iter().copied().find(|many| *many == name)?;
+        let id = "77777777-8888-4999-8aaa-cccccccccccc";
+        Some(Workspace { name, id, owner: MANY.username, stage: Stage::Bare })
+    })
 }
 
 /// Every workspace that can hold objects.
