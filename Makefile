@@ -129,7 +129,7 @@ STACK_RUN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wayleave/stack/run
 .PHONY: stack stack-down test-stack stack-suites
 stack: packages-test ## a true hub in small on loopback: Keycloak, oauth2-proxy, MinIO (1 GB in ~/.cache/wayleave/stack)
 	@$(TOOLS)/packages.sh stack
-	cargo build --quiet --workspace --features $(TEST_FEATURES) --bins
+	cargo build --quiet --workspace --features $(TEST_FEATURES) --bin wayleave-sandbox
 	$(STACK) up $(PROGRAMS)
 
 stack-down: ## stop it

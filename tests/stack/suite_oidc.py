@@ -254,7 +254,7 @@ class Suite:
 
     def user_disabled(self):
         """Disabled between two calls: the session ends here too; enabled again, signing in works."""
-        return self.ended(lambda: self.admin.set_user("demo", enabled=False), lambda: self.admin.set_user("demo", enabled=True), silent=False)
+        return self.ended(lambda: self.admin.set_user("demo", enabled=False), lambda: self.admin.set_user("demo", enabled=True))
 
     # --- renewing goes wrong ----------------------------------------------------------------------------------------------
     def ended(self, spoil, mend=lambda: None, client="wayleave-desktop", silent=True):
