@@ -434,7 +434,7 @@ class Suite:
         before, _ = commits(home)
         if phase == "after":
             self.front.release(rule)
-            pause = time.monotonic() + self.random.uniform(0, 0.08)
+            pause = time.monotonic() + self.random.uniform(0, 0.2)
             while time.monotonic() < pause:
                 pass
         home.kill_agent()
