@@ -110,7 +110,11 @@ programs: ui
 
 .PHONY: e2e
 e2e: packages-test programs ## the real window under Xvfb: the journeys, by pointer and by keyboard
-	cargo test --workspace --features $(TEST_FEATURES),e2e --test e2e
+	cargo test --workspace --features $(TEST_FEATURES),e2e --test e2e -- --skip screens::
+
+.PHONY: screens
+screens: packages-test programs ## a picture of every page and state beside its drawing, in target/screens
+	cargo test --workspace --features $(TEST_FEATURES),e2e --test e2e -- --exact screens::screens
 
 .PHONY: test-tools
 test-tools: packages-test ## real QGIS 3.22 and 3.40, packages on a bare Debian 12 (900 MB, kept in ~/.cache/wayleave)

@@ -21,5 +21,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/test-setup.ts"],
     restoreMocks: true,
+    // For machines that do much else; nothing here waits longer than it must.
+    testTimeout: 60_000,
   },
 });

@@ -1,6 +1,8 @@
 //! What the pages may call, one thin function each. Which window may call which is said in
 //! tauri.conf.json and src-tauri/permissions/app.toml, and nowhere else.
 
+use std::sync::mpsc;
+
 use serde::Serialize;
 use tauri::{AppHandle, Manager, State};
 use wayleave_core::api::{
@@ -82,8 +84,8 @@ pub async fn reveal(app: AppHandle, id: CredentialId, field: Field) -> Result<Re
 /// Signs in with the portal's own window; ends when that does.
 #[tauri::command]
 pub async fn portal_sign_in(link: State<'_, Link>, account: AccountId) -> Result<AccountView> {
-    let client = link.client.clone();
-    blocking(move || portal::sign_in(&client, account)).await
+    let (client, theme) = (link.client.clone(), link.theme());
+    blocking(move || portal::sign_in(&client, account, theme)).await
 }
 
 /// Opens the page of a sign-in by browser or by code.
@@ -118,10 +120,18 @@ pub async fn open_key_page(
     blocking(move || open::browse(&app, &url)).await
 }
 
-/// Opens the window that takes a passphrase.
+/// Opens the window that takes a passphrase; ends when that does, whatever came of it.
 #[tauri::command]
 pub async fn open_unlock(app: AppHandle, form: UnlockForm) -> Result<()> {
-    windows::open_unlock(&app, form)
+    let (closed, gone) = mpsc::channel();
+    hold(&app.state::<Link>().unlocking).push(closed);
+    windows::open_unlock(&app, form)?;
+    blocking(move || {
+        // Nothing is ever sent: the end is that the other side is dropped.
+        let _ = gone.recv();
+        Ok(())
+    })
+    .await
 }
 
 /// Starts QGIS with the script that fetches the key.
@@ -143,6 +153,12 @@ pub async fn copy_qgis_line(app: AppHandle, credential: CredentialId) -> Result<
         Ok(ready)
     })
     .await
+}
+
+/// Puts the agent that belongs to this window in the place of whichever runs.
+#[tauri::command]
+pub async fn restart_agent(app: AppHandle) -> Result<()> {
+    blocking(move || app.state::<Link>().restart_agent()).await
 }
 
 /// Ends the window; the agent goes on.

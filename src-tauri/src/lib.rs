@@ -58,6 +58,7 @@ pub fn run() -> ExitCode {
             commands::open_unlock,
             commands::open_qgis,
             commands::copy_qgis_line,
+            commands::restart_agent,
             commands::quit,
             commands::drawn,
             commands::unlock,

@@ -1,15 +1,16 @@
 //! The one way to the agent, and what the window keeps of what it says.
 
+use std::env;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::thread::{self, Thread};
 use std::time::Duration;
-use std::{env, thread};
 
 use jiff::Timestamp;
 use tauri::async_runtime::spawn_blocking;
 use tauri::{AppHandle, Emitter, Manager};
 use wayleave_core::agent::client::Client;
-use wayleave_core::api::{AccountView, FlowView, Id, Snapshot, VaultState};
+use wayleave_core::api::{AccountView, Ask, FlowView, Id, Snapshot, Theme, VaultState};
 use wayleave_core::clock::{Clock, SystemClock};
 use wayleave_core::error::{Error, ErrorCode, Result};
 
@@ -19,6 +20,8 @@ use crate::{tray, windows};
 
 /// Event: a whole snapshot.
 const SNAPSHOT: &str = "snapshot";
+/// Event: no snapshots come, and why.
+const CUT_OFF: &str = "cut_off";
 /// First and longest wait before the agent is started again after it ended.
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -30,7 +33,10 @@ pub struct Link {
     pub clipboard: Clipboard,
     /// Limits what is shown.
     pub reveals: Mutex<Gate>,
+    /// Who waits for the end of the window that takes a passphrase.
+    pub unlocking: Mutex<Vec<mpsc::Sender<()>>>,
     latest: Mutex<Option<Snapshot>>,
+    follower: OnceLock<Thread>,
 }
 
 impl Link {
@@ -40,7 +46,9 @@ impl Link {
             client: client()?,
             clipboard: Clipboard::default(),
             reveals: Mutex::default(),
+            unlocking: Mutex::default(),
             latest: Mutex::default(),
+            follower: OnceLock::new(),
         })
     }
 
@@ -59,9 +67,24 @@ impl Link {
         self.latest().as_ref().map_or(30, |s| s.settings.clear_clipboard_after)
     }
 
+    /// How the user wants it to look.
+    pub fn theme(&self) -> Theme {
+        self.latest().as_ref().map_or(Theme::System, |s| s.settings.theme)
+    }
+
     /// The newest snapshot, once there is one.
     pub fn latest(&self) -> MutexGuard<'_, Option<Snapshot>> {
         hold(&self.latest)
+    }
+
+    /// Ends the agent, of whatever version it is, and starts the one beside this program.
+    pub fn restart_agent(&self) -> Result<()> {
+        self.client.stop()?;
+        self.client.ask(Ask::Snapshot)?;
+        if let Some(follower) = self.follower.get() {
+            follower.unpark();
+        }
+        Ok(())
     }
 
     fn find<T>(&self, look: impl FnOnce(&Snapshot) -> Option<T>, missing: ErrorCode) -> Result<T> {
@@ -104,18 +127,33 @@ where
 /// Follows the agent for as long as the window lives, and starts it again when it ends.
 pub fn follow(app: AppHandle) {
     thread::spawn(move || {
+        // Nobody else sets it.
+        let _ = app.state::<Link>().follower.set(thread::current());
         let mut wait = WAITS.0;
         loop {
-            if let Ok(snapshots) = app.state::<Link>().client.subscribe() {
-                for snapshot in snapshots.map_while(Result::ok) {
-                    wait = WAITS.0;
-                    accept(&app, snapshot);
-                }
+            match follow_one(&app) {
+                Ok(()) => wait = WAITS.0,
+                // A window that is just closing does not hear it, and needs not.
+                Err(error) => drop(app.emit_to(windows::MAIN, CUT_OFF, error)),
             }
-            thread::sleep(wait);
+            thread::park_timeout(wait);
             wait = (wait * 2).min(WAITS.1);
         }
     });
+}
+
+/// Follows one agent to its end; the error is that there is none to follow.
+fn follow_one(app: &AppHandle) -> Result<()> {
+    let mut is_first = true;
+    for snapshot in app.state::<Link>().client.subscribe()? {
+        match snapshot {
+            Ok(snapshot) => accept(app, snapshot),
+            Err(error) if is_first => return Err(error),
+            Err(_) => break,
+        }
+        is_first = false;
+    }
+    Ok(())
 }
 
 /// Keeps a snapshot and passes it on: page, tray, clipboard, unlock window.

@@ -9,7 +9,7 @@ use std::{env, thread};
 use serde::Serialize;
 use wayleave_core::agent::client::Client;
 use wayleave_core::api::{
-    AccountId, AccountView, Answer, Ask, Confide, Disclosure, FlowView, misplaced,
+    AccountId, AccountView, Answer, Ask, Confide, Disclosure, FlowView, Theme, misplaced,
 };
 use wayleave_core::error::{Error, Result};
 use wayleave_core::secret::Disclosed;
@@ -26,16 +26,17 @@ const LOOK: Duration = Duration::from_millis(100);
 struct Order<'a> {
     flow: &'a FlowView,
     proof: &'a str,
+    theme: Theme,
 }
 
 /// Signs in by the portal and waits for the end: the user's, the agent's, or time's.
-pub fn sign_in(client: &Client, account: AccountId) -> Result<AccountView> {
+pub fn sign_in(client: &Client, account: AccountId, theme: Theme) -> Result<AccountView> {
     let Disclosure::PortalFlow { flow, proof } =
         client.confide(Confide::StartPortal { account })?
     else {
         return Err(misplaced("the start of a sign-in"));
     };
-    let window = match start(&flow, &proof) {
+    let window = match start(&flow, &proof, theme) {
         Ok(window) => Arc::new(Mutex::new(window)),
         Err(error) => {
             client.ask(Ask::CancelSignIn { flow: flow.id })?;
@@ -53,8 +54,8 @@ pub fn sign_in(client: &Client, account: AccountId) -> Result<AccountView> {
 }
 
 /// The proof goes by standard input: argv, environment and files can be read by others.
-fn start(flow: &FlowView, proof: &Disclosed) -> Result<Child> {
-    let order = Order { flow, proof: proof.expose_text().unwrap_or_default() };
+fn start(flow: &FlowView, proof: &Disclosed, theme: Theme) -> Result<Child> {
+    let order = Order { flow, proof: proof.expose_text().unwrap_or_default(), theme };
     let failed = |e: &dyn std::fmt::Display| {
         Error::internal(format!("the sign-in window cannot be started: {e}"))
     };

@@ -14,7 +14,7 @@ use wayleave_core::api::{SlotKind, Snapshot, Theme};
 use wayleave_core::error::{Error, Result};
 use webkit2gtk::{HitTestResultExt, WebViewExt};
 
-use crate::link::{Link, now};
+use crate::link::{Link, hold, now};
 use crate::{quit, tray, words};
 
 /// Label of the main window; its capability is `main`.
@@ -83,7 +83,14 @@ pub fn open_unlock(app: &AppHandle, form: UnlockForm) -> Result<()> {
         .resizable(false)
         .maximizable(false)
         .center();
-    closed_in(builder, folder(app, "unlock")).map(drop)
+    let window = closed_in(builder, folder(app, "unlock"))?;
+    let handle = app.clone();
+    window.on_window_event(move |event| {
+        if let WindowEvent::Destroyed = event {
+            hold(&handle.state::<Link>().unlocking).clear();
+        }
+    });
+    Ok(())
 }
 
 /// Destroys the unlock window with its web process, because the page's strings cannot be wiped.

@@ -1,6 +1,7 @@
 //! The words of the native parts: sign-in window and tray. The page has its own catalogue.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use wayleave_core::clock::span;
 
 use crate::windows::UnlockForm;
 
@@ -38,37 +39,11 @@ pub fn time_left(minutes: u32) -> String {
     format!("Private · {minutes} min left")
 }
 
-/// `22 hours`: minutes under an hour, hours under two days, then days.
-pub fn span(left: SignedDuration) -> String {
-    let (number, unit) = match (left.as_mins(), left.as_hours()) {
-        (minutes, 0) => (minutes.max(1), "minute"),
-        (_, hours) if hours < 48 => (hours, "hour"),
-        (_, hours) => (hours / 24, "day"),
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural}")
-}
-
 /// `ends in 22 hours`, `ended`, `no end known`.
 pub fn end(expires: Option<Timestamp>, now: Timestamp) -> String {
     match expires {
         Some(end) if end > now => format!("ends in {}", span(end.duration_since(now))),
         Some(_) => "ended".to_owned(),
         None => "no end known".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_said_in_the_unit_that_helps() {
-        let said = |minutes| span(SignedDuration::from_mins(minutes));
-        let all = [0, 1, 59, 60, 47 * 60 + 59, 48 * 60, 30 * 24 * 60].map(said);
-        assert_eq!(
-            all,
-            ["1 minute", "1 minute", "59 minutes", "1 hour", "47 hours", "2 days", "30 days"]
-        );
     }
 }

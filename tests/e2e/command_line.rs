@@ -32,8 +32,8 @@ pub fn journey(report: &mut Report) {
     let run = started(&stage);
     sign_in(&stage, With::Keyboard);
     let (code, account) = ended(run);
-    let state = &account["sign_in"];
-    let is_in = code == 0 && state["state"] == "signed_in" && state["with"] == "portal";
+    let session = &account["sign_in"];
+    let is_in = code == 0 && session["state"] == "signed_in" && session["with"] == "portal";
     tell(report, "cli_signs_in_at_the_portal", is_in);
     let workspaces = stage.wayleave(&["workspaces"]);
     tell(report, "cli_session_works", workspaces.as_array().is_some_and(|all| !all.is_empty()));

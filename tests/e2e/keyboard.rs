@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::journey::{WINDOW, clear_soon, tell};
+use crate::keyboard_screens::each_screen;
 use crate::page::Page;
 use crate::report::Report;
 use crate::sign_in::{With, sign_in};
@@ -23,6 +24,10 @@ pub fn journey(report: &mut Report) {
         let presses = page.presses().await;
         #[allow(clippy::cast_precision_loss, reason = "none")]
         report.check("first_key_by_keyboard", presses as f64, "clicks", "0", presses == 0);
+        each_screen(&stage, &page, report).await;
+        let presses = page.presses().await;
+        #[allow(clippy::cast_precision_loss, reason = "none")]
+        report.check("each_screen_by_keyboard", presses as f64, "clicks", "0", presses == 0);
         locked_by_key(&stage, &page, report).await;
         page.0.close().await.expect("it closes");
         stage.wayleave(&["agent", "stop"]);
@@ -52,13 +57,18 @@ async fn first_key(stage: &Stage, page: &Page) {
 }
 
 /// Goes on with Tab until the control has the keyboard, then presses Enter.
-async fn to(stage: &Stage, page: &Page, name: &str) {
+pub async fn to(stage: &Stage, page: &Page, name: &str) {
+    reach(stage, page, name).await;
+    stage.keys(&["Return"]);
+}
+
+/// Goes on with Tab until the control has the keyboard.
+pub async fn reach(stage: &Stage, page: &Page, name: &str) {
     stage.focus(&stage.window(WINDOW));
-    page.control_starting(name).await;
     page.settled().await;
     for _ in 0..40 {
         if page.focused().await.contains(name) {
-            return stage.keys(&["Return"]);
+            return;
         }
         stage.keys(&["Tab"]);
     }

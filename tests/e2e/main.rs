@@ -10,7 +10,10 @@ mod closed;
 mod command_line;
 mod journey;
 mod keyboard;
+mod keyboard_screens;
+mod other_agent;
 mod page;
+mod panel;
 mod portal_page;
 #[path = "../report.rs"]
 mod report;
@@ -19,6 +22,7 @@ mod screen;
 mod screens;
 mod sign_in;
 mod stage;
+mod tray;
 
 use std::path::{Path, PathBuf};
 

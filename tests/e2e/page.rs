@@ -96,6 +96,68 @@ impl Page {
         element.send_keys("\u{e00c}").await.expect("it takes keys");
     }
 
+    /// Presses an item of the open menu; its keys stand behind its words.
+    pub async fn press_item(&self, words: &str) {
+        let path =
+            format!("//*[@role='menuitem'][starts-with(normalize-space(.), {})]", quoted(words));
+        self.until(&format!("a press on “{words}”"), || async {
+            self.find(&path, words).await.click().await.is_ok()
+        })
+        .await;
+    }
+
+    /// Opens the first menu of a list.
+    pub async fn press_more(&self) {
+        let path = "//ul//button[starts-with(@aria-label, 'More for ')]";
+        self.find(path, "More for …").await.click().await.expect("it can be pressed");
+    }
+
+    /// Chooses one of several ways, by the words in bold.
+    pub async fn choose(&self, words: &str) {
+        let path = format!("//label[.//*[normalize-space(text())={}]]", quoted(words));
+        self.find(&path, words).await.click().await.expect("it can be chosen");
+    }
+
+    /// Replaces what stands in a field.
+    pub async fn fill(&self, id: &str, text: &str) {
+        let field = self.find(&format!("//*[@id={}]", quoted(id)), id).await;
+        field.click().await.expect("it can be pressed");
+        field.clear().await.expect("it can be emptied");
+        field.send_keys(text).await.expect("it takes text");
+    }
+
+    /// Takes messages away, which would lie over what is pictured.
+    pub async fn quiet(&self) {
+        let close = "const all = document.querySelectorAll('button[aria-label=\"Dismiss\"]'); \
+             all.forEach((button) => button.click()); return all.length;";
+        self.until("no message", || async { self.run(close).await == json!(0) }).await;
+    }
+
+    /// Asks the agent as the page does; the error is its code.
+    pub async fn ask(&self, ask: Value) -> Result<Value, String> {
+        self.call("ask", json!({ "ask": ask })).await
+    }
+
+    /// Calls a command of the window as the page does; the error is its code.
+    pub async fn call(&self, command: &str, arguments: Value) -> Result<Value, String> {
+        let script = "const [command, given, done] = arguments; \
+             window.__TAURI_INTERNALS__.invoke(command, given) \
+             .then((value) => done({ value }), (error) => done({ error: error.code ?? String(error) }))";
+        let said = self.0.execute_async(script, vec![json!(command), arguments]).await;
+        let said = said.expect("the script runs");
+        match said["error"].as_str() {
+            Some(code) => Err(code.to_owned()),
+            None => Ok(said["value"].clone()),
+        }
+    }
+
+    /// Begins a question and does not wait for its answer.
+    pub async fn begin(&self, ask: Value) {
+        let script = "window.__TAURI_INTERNALS__.invoke('ask', { ask: arguments[0] })";
+        let script = format!("{script}.catch(() => undefined)");
+        self.0.execute(&script, vec![ask]).await.expect("the script runs");
+    }
+
     /// Waits for a text somewhere on the page.
     pub async fn sees(&self, text: &str) {
         let path = format!("//body//*[contains(normalize-space(.), {})]", quoted(text));
@@ -122,7 +184,7 @@ impl Page {
     pub async fn focused(&self) -> String {
         let name = self
             .run(
-                "const e = document.activeElement; return e === document.body ? '' : \
+                "const e = document.activeElement; return e === document.body || e.tagName === 'MAIN' ? '' : \
                  (e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText || e.id)",
             )
             .await;

@@ -5,6 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
+
 use crate::stage::{Stage, until};
 
 impl Stage {
@@ -46,6 +49,26 @@ impl Stage {
     /// Types a text into whatever has the keyboard.
     pub fn types(&self, text: &str) {
         self.run("xdotool", &["type", "--clearmodifiers", "--delay", "8", text]);
+    }
+
+    /// Takes the pointer to a corner of a window where nothing is.
+    pub fn park_pointer(&self, window: &str) {
+        self.run("xdotool", &["mousemove", "--window", window, "3", "3"]);
+        self.run("xdotool", &["mousemove", "--window", window, "2", "2"]);
+    }
+
+    /// Asks a window to close, as a press on its title bar's cross does.
+    pub fn close(&self, window: &str) {
+        let (bus, _) = x11rb::connect(Some(self.display())).expect("the display");
+        let atom = |name: &str| {
+            let asked = bus.intern_atom(false, name.as_bytes()).expect("it is asked");
+            asked.reply().expect("an atom").atom
+        };
+        let window = window.parse().expect("a window's number");
+        let data = [atom("WM_DELETE_WINDOW"), x11rb::CURRENT_TIME, 0, 0, 0];
+        let event = ClientMessageEvent::new(32, window, atom("WM_PROTOCOLS"), data);
+        bus.send_event(false, window, EventMask::NO_EVENT, event).expect("it is sent");
+        bus.flush().expect("it leaves");
     }
 
     /// Clicks at a place of a window.

@@ -22,6 +22,7 @@ pub fn sign_in(stage: &Stage, with: With) {
     let host = stage.hub.url.trim_start_matches("http://").to_owned();
     until("the hub's name in the title", || stage.title(&window).contains(&host).then_some(()));
     until("the log-in page", || asked(stage, "GET", "/auth").then_some(()));
+    stage.focus(&window);
     stage.drawn(&window, 100);
     stage.picture(&window, &picture("sign-in-window"));
     // The focus comes a moment later, and keys before that are lost: a person would see that

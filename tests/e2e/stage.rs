@@ -44,6 +44,18 @@ pub fn within<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Opt
     None
 }
 
+/// The font of the drawings, where a desktop has its own.
+const FONTS: &str = r#"<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <alias binding="strong"><family>sans-serif</family><prefer><family>Inter</family></prefer></alias>
+  <alias binding="strong"><family>Sans</family><prefer><family>Inter</family></prefer></alias>
+</fontconfig>
+"#;
+
+/// Where the sandbox stands among what runs.
+const SANDBOX: usize = 1;
+
 /// A child that is ended with its guard.
 struct Running(Child);
 
@@ -143,6 +155,43 @@ impl Stage {
         self.running.push(Running(child));
     }
 
+    /// Puts a program into this desktop's `PATH`.
+    pub fn plant(&self, name: &str, script: &str) -> PathBuf {
+        let file = self.home.path().join("bin").join(name);
+        fs::write(&file, script).expect("a program");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it can be run");
+        file
+    }
+
+    /// The address of this desktop's session bus.
+    pub fn bus(&self) -> String {
+        let var = self.vars.iter().find(|(name, _)| name == "DBUS_SESSION_BUS_ADDRESS");
+        var.expect("there is a bus").1.clone()
+    }
+
+    /// The display's name.
+    pub fn display(&self) -> &str {
+        let var = self.vars.iter().find(|(name, _)| name == "DISPLAY");
+        &var.expect("there is a display").1
+    }
+
+    /// Where the agent of this vault listens.
+    pub fn agent_socket(&self) -> PathBuf {
+        wayleave_core::agent::socket_path(&wayleave_core::paths::Paths::under(&self.vault_home()))
+    }
+
+    /// Addresses that the system browser was asked to open.
+    pub fn browsed(&self) -> Vec<String> {
+        let file = self.home.path().join("browsed");
+        fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Ends the sandbox: its hub cannot be reached any more.
+    pub fn end_sandbox(&mut self) {
+        let _ = self.running[SANDBOX].0.kill();
+        let _ = self.running[SANDBOX].0.wait();
+    }
+
     /// Makes the sandbox do something (`controls.rs` there).
     pub fn control(&self, order: &Value) -> Value {
         let address = self.hub.controls.trim_start_matches("http://").trim_end_matches('/');
@@ -186,7 +235,9 @@ impl Stage {
 
     fn make_folders(&self) {
         let home = self.home.path();
-        for folder in ["run", "wayleave", "wayleave/config", ".local/share"] {
+        for folder in
+            ["run", "bin", "wayleave", "wayleave/config", ".local/share", ".config/fontconfig"]
+        {
             let folder = home.join(folder);
             fs::create_dir_all(&folder).expect("a folder");
             fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("ours alone");
@@ -196,6 +247,9 @@ impl Stage {
                              "connection": { "environment": "custom", "hub": self.hub.url } }]);
         let file = self.vault_home().join("config/tiles.json");
         fs::write(file, tiles.to_string()).expect("a tile");
+        fs::write(home.join(".config/fontconfig/fonts.conf"), FONTS).expect("fonts");
+        let browser = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>{}/browsed\n", home.display());
+        self.plant("browser", &browser);
     }
 
     fn start_bus(&mut self) {
@@ -275,7 +329,9 @@ impl Drop for Stage {
 fn variables(home: &Path, display: &str) -> Vec<(String, String)> {
     let at = |name: &str| home.join(name).display().to_string();
     let own = [
-        ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ("PATH", format!("{}:{}", at("bin"), std::env::var("PATH").unwrap_or_default())),
+        // What xdg-open starts where no desktop says otherwise.
+        ("BROWSER", at("bin/browser")),
         ("HOME", home.display().to_string()),
         ("XDG_RUNTIME_DIR", at("run")),
         ("WAYLEAVE_HOME", at("wayleave")),

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use wayleave_core::clock::{Clock, SystemClock};
+use wayleave_core::clock::{Clock, SystemClock, span};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -13,13 +13,13 @@ pub fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// How far an end is away: minutes below an hour, hours below two days, then days.
+/// How far an end is away.
 pub fn until(now: Timestamp, end: Timestamp) -> String {
     let seconds = end.duration_since(now).as_secs();
     if seconds.abs() < 60 {
         return if seconds > 0 { "in a moment" } else { "just now" }.to_owned();
     }
-    let span = span(seconds.abs());
+    let span = span(end.duration_since(now).abs());
     if seconds > 0 { format!("in {span}") } else { format!("{span} ago") }
 }
 
@@ -31,17 +31,6 @@ pub fn end(now: Timestamp, end: Option<Timestamp>) -> String {
 /// The day of a moment, UTC.
 pub fn day(moment: Timestamp) -> String {
     moment.to_zoned(TimeZone::UTC).date().to_string()
-}
-
-fn span(seconds: i64) -> String {
-    let (count, unit) = if seconds < HOUR {
-        (seconds / 60, "minute")
-    } else if seconds < 2 * DAY {
-        (seconds / HOUR, "hour")
-    } else {
-        (seconds / DAY, "day")
-    };
-    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
 /// `30s`, `10m`, `2h`, `7d`, `4w`.

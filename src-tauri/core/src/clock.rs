@@ -56,3 +56,39 @@ impl Clock for FakeClock {
         *self.lock()
     }
 }
+
+const MINUTE: i128 = 60_000;
+const HOUR: i128 = 60 * MINUTE;
+const DAY: i128 = 24 * HOUR;
+
+/// A length of time as people say it, “22 hours”: minutes below an hour, hours below two days,
+/// then days. It is rounded down, so that nothing promises more time than there is, but what is
+/// short of a whole unit by less than a sixtieth of it counts as whole: a key of 30 days says so
+/// right after it was made, and the warning seven days before an end does not say six.
+///
+/// The window's page has the same rule (`ui/src/lib/time.ts`); both are held to the cases in
+/// `tests/fixtures/spans.json`.
+pub fn span(length: SignedDuration) -> String {
+    let milliseconds = length.as_millis();
+    let whole = |unit: i128| (milliseconds + unit / 60 - 1).div_euclid(unit);
+    let (count, unit) = match whole(HOUR) {
+        ..=0 => (whole(MINUTE).max(1), "minute"),
+        hours @ 1..48 => (hours, "hour"),
+        _ => (whole(DAY), "day"),
+    };
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_in_the_unit_that_helps() {
+        let cases = include_str!("../../../tests/fixtures/spans.json");
+        let cases: Vec<(i64, String)> = serde_json::from_str(cases).expect("cases");
+        for (milliseconds, words) in &cases {
+            assert_eq!(&span(SignedDuration::from_millis(*milliseconds)), words, "{milliseconds}");
+        }
+    }
+}

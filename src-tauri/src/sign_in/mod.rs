@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use url::Url;
 use wayleave_core::agent::client::Client;
-use wayleave_core::api::{Confide, FlowView};
+use wayleave_core::api::{Confide, FlowView, Theme};
 use wayleave_core::error::Result;
 use wayleave_core::secret::Disclosed;
 use zeroize::Zeroizing;
@@ -40,6 +40,9 @@ const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 struct Order {
     flow: FlowView,
     proof: String,
+    /// Whoever starts it from elsewhere than the window need not say.
+    #[serde(default)]
+    theme: Option<Theme>,
 }
 
 /// How the window ended.
@@ -52,7 +55,7 @@ enum Ending {
 
 /// Shows the window until the sign-in is finished or given up.
 pub fn run() -> ExitCode {
-    let Some(Order { flow, proof }) = read_order() else {
+    let Some(Order { flow, proof, theme }) = read_order() else {
         return fail("--sign-in is started by Wayleave, with a sign-in flow on standard input");
     };
     let (Ok(start), Ok(hub)) = (Url::parse(&flow.url), Url::parse(&flow.hub)) else {
@@ -64,7 +67,7 @@ pub fn run() -> ExitCode {
     if gtk::init().is_err() {
         return fail("there is no display to show the sign-in window on");
     }
-    match window::show(policy, &start, seconds_left(flow.until)) {
+    match window::show(policy, &start, seconds_left(flow.until), theme.unwrap_or(Theme::System)) {
         Ending::Cancelled => ExitCode::from(CANCELLED),
         Ending::Cookies(cookies) => {
             match finish(&flow, Disclosed::from_bytes(proof.into_bytes()), cookies) {

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::Ending;
 use super::policy::{Policy, Shown, Verdict, is_session};
 use crate::words;
+use wayleave_core::api::Theme;
 use wayleave_core::secret::Disclosed;
 
 /// Seconds in a minute, as the strip counts them.
@@ -43,7 +44,8 @@ struct Strip {
 }
 
 /// Runs the window to its end. GTK must be initialised.
-pub fn show(policy: Policy, start: &Url, seconds: u32) -> Ending {
+pub fn show(policy: Policy, start: &Url, seconds: u32, theme: Theme) -> Ending {
+    dress(theme);
     let sign = Rc::new(Sign {
         policy: RefCell::new(policy),
         ending: RefCell::new(Ending::Cancelled),
@@ -66,6 +68,29 @@ pub fn show(policy: Policy, start: &Url, seconds: u32) -> Ending {
     gtk::main();
     window.hide();
     sign.ending.replace(Ending::Cancelled)
+}
+
+/// The look of the strip, in the desktop's own colours: the address as a field, what it is as a tag.
+const LOOK: &str = "
+    .origin { background-color: @theme_base_color; border: 1px solid alpha(@theme_fg_color, .16);
+              border-radius: 6px; }
+    .tag { background-color: alpha(@theme_fg_color, .09); border-radius: 4px; padding: 1px 6px;
+           font-size: 11px; }
+    .hint { font-size: 12px; color: alpha(@theme_fg_color, .82); }
+";
+
+/// Follows the setting; `System` leaves it to the desktop.
+fn dress(theme: Theme) {
+    if let Some(settings) = gtk::Settings::default().filter(|_| theme != Theme::System) {
+        settings.set_gtk_application_prefer_dark_theme(theme == Theme::Dark);
+    }
+    let look = gtk::CssProvider::new();
+    // Without it the strip is plain and says the same.
+    let _ = look.load_from_data(LOOK.as_bytes());
+    if let Some(screen) = gtk::gdk::Screen::default() {
+        let above = gtk::STYLE_PROVIDER_PRIORITY_APPLICATION;
+        gtk::StyleContext::add_provider_for_screen(&screen, &look, above);
+    }
 }
 
 fn make_window(view: &WebView, strip: &Strip) -> gtk::Window {
@@ -92,6 +117,10 @@ fn make_strip() -> Strip {
     words.set_line_wrap(true);
     words.set_text(words::SIGN_IN_HINT);
     let cancel = gtk::Button::with_label(words::CANCEL);
+    cancel.set_relief(gtk::ReliefStyle::None);
+    tag.style_context().add_class("tag");
+    words.style_context().add_class("hint");
+    time.style_context().add_class("hint");
     let icon = gtk::Image::new();
     above.pack_start(&framed(&icon, &origin, &tag), true, true, 0);
     above.pack_end(&cancel, false, false, 0);
@@ -111,6 +140,8 @@ fn framed(icon: &gtk::Image, origin: &gtk::Label, tag: &gtk::Label) -> gtk::Fram
     row.pack_start(origin, true, true, 0);
     row.pack_end(tag, false, false, 4);
     let frame = gtk::Frame::new(None);
+    frame.set_shadow_type(gtk::ShadowType::None);
+    frame.style_context().add_class("origin");
     frame.add(&row);
     frame
 }

@@ -11,5 +11,7 @@ export type MenuItem = {
   /** A line stands before it. */
   apart?: boolean;
   disabled?: boolean;
+  /** A menu of its own; then pressing it opens that. */
+  items?: Omit<MenuItem, "icon" | "items">[];
   run: () => void;
 };

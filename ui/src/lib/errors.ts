@@ -7,7 +7,7 @@ type Params = Record<string, string | undefined>;
 type Text = string | ((params: Params) => string);
 
 /** The verb that cures it, where there is one. */
-export type Cure = "sign_in" | "unlock" | "retry" | "username" | "manage" | "request" | "by_hand";
+export type Cure = "sign_in" | "unlock" | "retry" | "username" | "manage" | "request" | "by_hand" | "restart";
 
 export type ErrorWords = {
   title: Text;
@@ -70,7 +70,7 @@ export const ERRORS: Record<ErrorCode, ErrorWords> = {
   ticket_spent: { title: "That line was used already or is too old", kept: NOTHING_CHANGED, advice: "Copy a new one.", severity: "info" },
 
   agent_unreachable: { title: "Wayleave’s background part does not answer", kept: KEYS_KEPT, advice: "Try again; it is started anew.", severity: "danger", action: "retry" },
-  agent_version: { title: "Two versions of Wayleave are running", kept: KEYS_KEPT, advice: "Quit Wayleave everywhere and open it again.", severity: "danger" },
+  agent_version: { title: "Two versions of Wayleave are running", kept: KEYS_KEPT, advice: "Restart the agent, Wayleave’s background part; then this window’s version serves everybody. Unlock the vault again after that.", severity: "danger", action: "restart" },
   agent_busy: { title: "Wayleave has too much to do", kept: NOTHING_CHANGED, advice: "Try again in a moment.", severity: "warning", action: "retry" },
   no_display: { title: "There is no screen for that", kept: NOTHING_CHANGED, advice: "Do it where a window can open.", severity: "warning" },
   tool_missing: { title: (p) => `${p.tool ?? "A program"} is not installed`, kept: NOTHING_CHANGED, advice: "Install it and try again.", severity: "warning" },

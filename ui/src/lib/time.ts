@@ -29,11 +29,14 @@ export function count(amount: number, name: Unit): string {
   return units[name].format(amount);
 }
 
-/** Picks the unit: under an hour minutes, under 48 hours hours, then days; always rounded down. */
+/** Picks the unit: minutes under an hour, hours under 48 hours, then days. Rounded down, so that
+ *  nothing promises more time than there is, but what is short of a whole unit by less than a
+ *  sixtieth of it counts as whole: a key of 30 days says so right after it was made. The agent and
+ *  the command line have the same rule; all are held to tests/fixtures/spans.json. */
 function split(span: number): [number, Unit] {
-  if (span < HOUR) return [Math.max(1, Math.floor(span / MINUTE)), "minute"];
-  if (span < 48 * HOUR) return [Math.floor(span / HOUR), "hour"];
-  return [Math.floor(span / DAY), "day"];
+  const whole = (unit: number) => Math.floor((span + unit / 60 - 1) / unit);
+  if (whole(HOUR) < 1) return [Math.max(1, whole(MINUTE)), "minute"];
+  return whole(HOUR) < 48 ? [whole(HOUR), "hour"] : [whole(DAY), "day"];
 }
 
 /** A span in words: "45 minutes", "22 hours", "12 days". */

@@ -8,7 +8,7 @@ import { span } from "./time";
 import type { Copyable, CredentialView } from "./types";
 import { words } from "./words";
 
-export type Verb = { id: "copy" | "copy_as" | "qgis" | "verify" | "rename" | "forget" | "revoke"; label: string; keys?: string; bad?: boolean; apart?: boolean; disabled?: boolean; run: () => void };
+export type Verb = { id: "copy" | "copy_as" | "qgis" | "verify" | "rename" | "forget" | "revoke"; label: string; keys?: string; bad?: boolean; apart?: boolean; disabled?: boolean; items?: Verb[]; run: () => void };
 
 /** What a row offers first. */
 export type MainVerb = "copy" | "new_key" | "get_new";
@@ -41,13 +41,24 @@ export function verbsOf(credential: CredentialView, context: Context): Verb[] {
   const revocable = token && !ended && app.account(credential.account)?.capabilities.revoke !== "no";
   const offline = app.snapshot?.offline ?? false;
   return [
-    ...copyables(credential).map((what, n): Verb => ({ id: n === 0 ? "copy" : "copy_as", label: words.copy.label(COPYABLE[what]), keys: n === 0 ? "Ctrl C" : undefined, run: () => copyOrClear(credential, what, context) })),
+    ...copies(credential, context),
     ...(token && !ended ? [{ id: "qgis" as const, label: words.qgis.open, keys: "Ctrl U", apart: true, run: () => void openQgis(credential, context) }] : []),
     { id: "verify", label: words.verbs.verify, keys: "Ctrl J", apart: !token || ended, disabled: offline, run: () => void verify(credential, context) },
     { id: "rename", label: words.verbs.rename, keys: "F2", apart: true, run: open("rename") },
     { id: "forget", label: words.verbs.forget, run: open("forget") },
     ...(revocable ? [{ id: "revoke" as const, label: words.revoke.menu, keys: "Del", bad: true, apart: true, disabled: offline, run: open("revoke") }] : []),
   ];
+}
+
+/** The usual copy, and behind *Copy as…* every form there is. */
+function copies(credential: CredentialView, context: Context): Verb[] {
+  const [main, ...others] = copyables(credential);
+  if (main === undefined) return [];
+  const copy = (what: Copyable, label: string): Verb => ({ id: "copy", label, run: () => copyOrClear(credential, what, context) });
+  const first = { ...copy(main, words.copy.label(COPYABLE[main])), keys: "Ctrl C" };
+  if (others.length === 0) return [first];
+  const items = [main, ...others].map((what) => copy(what, words.copy.as[what]));
+  return [first, { id: "copy_as", label: words.copy.asMore, keys: "Ctrl Shift C", items, run: () => undefined }];
 }
 
 /** Copies; pressed again while it is in the clipboard it clears. */

@@ -18,7 +18,7 @@ export const words = {
     add: "Add account…", back: "Back", cancel: "Cancel", change: "Change…", clear: "Clear", close: "Close", copy: "Copy",
     dismiss: "Dismiss", edit: "Edit…", forget: "Forget…", lock: "Lock", unlock: "Unlock…", request: "Request", requestMore: "Request…",
     rename: "Rename…", revoke: "Revoke…", save: "Save", signIn: "Sign in", signOut: "Sign out", tryNow: "Try now", tryAgain: "Try again",
-    verify: "Verify now", waits: "Waits", newKey: "New key…", getNew: "Get new", more: "More", details: "Copy details for support", open: "Open",
+    verify: "Verify now", waits: "Waits", newKey: "New key…", getNew: "Get new", restart: "Restart the agent", more: "More", details: "Copy details for support", open: "Open",
   },
   needYou: (n: number) => plural(n, { one: "# needs you", other: "# need you" }),
   left: {
@@ -53,13 +53,14 @@ export const words = {
     nothing: "Nothing ends in the next 30 days.", opening: "Opening the vault…",
     watched: (n: number) => plural(n, { one: "# credential is being watched.", other: "# credentials are being watched." }),
   },
-  problem: { both: (kept: string, advice: string) => `${kept} ${advice}`, happened: "Happened", kept: "Kept", todo: "To do" },
+  problem: { both: (kept: string, advice: string) => `${kept} ${advice}`, sentence: (text: string) => (text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`), happened: "Happened", kept: "Kept", todo: "To do", copied: "The details are in the clipboard; no key is in them." },
   copy: {
     copied: (seconds: string) => `Copied. Leaves the clipboard in ${seconds}.`, cleared: "Cleared from the clipboard.", foreign: "Something else is in the clipboard now.",
     stuck: "Still in the clipboard", stuckText: "It could not be taken out. Copy something else over it, or try again.",
     clears: (seconds: number) => `Clears in ${seconds} s`, short: (seconds: number) => `${seconds} s`,
     clearNow: (seconds: number) => `Copied. Clears in ${seconds} s. Press to clear it now.`,
-    label: (what: string) => `Copy ${what}`,
+    label: (what: string) => `Copy ${what}`, asMore: "Copy as…",
+    as: { api_key: "API key", username: "User name", bearer_header: "API Header value", token_id: "Token ID (not the key)", access_key_id: "Access key ID", secret_access_key: "Secret access key", session_token: "Session token", env: ".env text" },
   },
   reveal: {
     show: "Show the key for 30 seconds", hides: (seconds: number) => `Hides in ${seconds} s`, hidden: "hidden", shown: "The key is shown.",
@@ -152,7 +153,7 @@ export const words = {
   remove: { title: (name: string) => `Remove ${name}?`, text: "Its session is forgotten here. What about its credentials?", keep: "Keep them", keepText: "They stay in the list and are watched.", forget: "Forget them", forgetText: "They go on working on the platform until their ends.", revoke: "Revoke and forget them", revokeText: "What uses them stops getting data at once.", none: "It has no credentials here. Its session is forgotten.", go: "Remove account", done: (name: string) => `${name} is removed.` },
   settings: {
     vault: "Vault", opens: "Opens", keyring: "When you log in to this computer", passphrase: "With a passphrase", both: "When you log in to this computer, or with a passphrase", addPassphrase: "Add a passphrase…", changePassphrase: "Change…", locksAfter: "Locks after", locksText: "When nobody has used Wayleave for so long", never: "Never by itself", minutes: (n: string) => n,
-    file: "File", factsLine: (format: number, records: number, epoch: number, size: number) => `Format ${format} · ${plural(records, { one: "# record", other: "# records" })} · ${plural(epoch, { one: "# change", other: "# changes" })} · ${kilobytes.format(Math.ceil(size / 1024))}`, argon: (memory: number, passes: number) => `Argon2id, ${memory} MiB, ${passes} passes`, check: "Check the vault", checked: (n: number) => plural(n, { one: "Every seal fits: # record.", other: "Every seal fits: # records." }), facts: "Facts",
+    file: "File", reading: "Reading…", factsLine: (format: number, records: number, epoch: number, size: number) => `Format ${format} · ${plural(records, { one: "# record", other: "# records" })} · ${plural(epoch, { one: "# change", other: "# changes" })} · ${kilobytes.format(Math.ceil(size / 1024))}`, argon: (memory: number, passes: number) => `Argon2id, ${memory} MiB, ${passes} passes`, check: "Check the vault", checked: (n: number) => plural(n, { one: "Every seal fits: # record.", other: "Every seal fits: # records." }), facts: "Facts",
     warnings: "Warnings", notices: "Warn on the desktop before a token ends", noticesText: "7 days, 1 day and 1 hour before; one notice for each, never two", copying: "Copying", clearAfter: "Clear the clipboard after", clearText: "Only if it still holds what was copied", look: "Look", theme: "Theme", themeText: "Automatic follows the desktop", themes: { system: "Automatic", light: "Light", dark: "Dark" },
     about: "About", version: (version: string) => `Wayleave ${version}`, agent: (since: string) => `Runs in the background since ${since}`, keys: "Keyboard", keysText: "Everything works without a mouse", keysShow: "Show keys", quit: "Quit Wayleave", quitText: "Closes the window and clears the clipboard; warnings go on in the background", quitGo: "Quit", lockedText: "Unlock to see the vault’s facts.", saved: "Saved.",
   },
@@ -161,7 +162,7 @@ export const words = {
     createTitle: "Choose a passphrase", createText: "It opens the vault on this computer. Nobody can reset it.", again: "Again", create: "Create the vault", both: "Also open it when I log in to this computer", differ: "The two are not the same.", short: "At least 12 characters, or four words.",
     changeTitle: "Change the passphrase", old: "The one you have", oldHint: "Leave empty if the vault has none yet.", next: "The new one", change: "Change it", fresh: "New passphrase",
   },
-  keys: { title: "Keys", list: [["Ctrl F", "Search"], ["Ctrl N", "Request"], ["Ctrl 1–3", "Pages"], ["Ctrl ,", "Settings"], ["Ctrl L", "Lock"], ["Alt ← or Esc", "Back"], ["↑ ↓ Home End", "Move in the list"], ["Enter", "Open"], ["R", "First verb of the row"], ["Ctrl C", "Copy the key"], ["Shift F10", "Menu of the row"], ["Ctrl U", "Open QGIS with it"], ["Ctrl J", "Verify now"], ["F2", "Rename"], ["Del", "Revoke or forget…"], ["F1", "This list"]] as [string, string][] },
+  keys: { title: "Keys", list: [["Ctrl F", "Search"], ["Ctrl N", "Request"], ["Ctrl 1–3", "Pages"], ["Ctrl ,", "Settings"], ["Ctrl L", "Lock"], ["Alt ← or Esc", "Back"], ["↑ ↓ Home End", "Move in the list"], ["Enter", "Open"], ["R", "First verb of the row"], ["Ctrl C", "Copy the key"], ["Ctrl Shift C", "Copy as…"], ["Shift F10", "Menu of the row"], ["Ctrl U", "Open QGIS with it"], ["Ctrl J", "Verify now"], ["F2", "Rename"], ["Del", "Revoke or forget…"], ["F1", "This list"]] as [string, string][] },
   boot: { starting: "Starting Wayleave…" },
   busy: "Working…",
 };

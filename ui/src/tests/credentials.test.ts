@@ -42,6 +42,20 @@ test("an agent that cannot be reached is said, with a way on", async () => {
   expect(await button("QGIS, office PC")).toBeInTheDocument();
 });
 
+test("an agent of another version is restarted from here", async () => {
+  const { backend, user } = open("expiring");
+  await button("QGIS, office PC");
+  backend.cutOff(fail("agent_version"));
+  expect(await screen.findByText("Two versions of Wayleave are running")).toBeInTheDocument();
+  backend.failNext.set("restart_agent", fail("agent_unreachable"));
+  await user.click(await button("Restart the agent"));
+  expect(await screen.findByText("Wayleave’s background part does not answer")).toBeInTheDocument();
+  backend.cutOff(fail("agent_version"));
+  await user.click(await button("Restart the agent"));
+  expect(await button("QGIS, office PC")).toBeInTheDocument();
+  expect(asked(backend, "restart_agent")).toHaveLength(2);
+});
+
 test("one tab stop that the arrows move; keys are verbs of the row", async () => {
   const { backend, user } = open("expiring");
   const first = await button("Files of thames-flood");

@@ -51,6 +51,21 @@ test("without a keyring the passphrase is chosen in its own window", async () =>
   expect(presses()).toBe(4);
 });
 
+test("the passphrase window closed without a result leaves nothing waiting, and can be opened again", async () => {
+  const { backend, user } = open("first-run-passphrase");
+  const closed: (() => void)[] = [];
+  backend.openUnlock = () => new Promise((close) => closed.push(close));
+  await user.click(await button(/UK EO Data Hub/));
+  await user.click(await button("Open the sign-in window"));
+  await user.click(await button("Choose a passphrase…"));
+  expect(await screen.findByText(/Waiting for the passphrase/)).toBeInTheDocument();
+  closed[0]?.();
+  await waitFor(() => expect(screen.queryByText(/Waiting for the passphrase/)).toBeNull());
+  await user.click(await button("Choose a passphrase…"));
+  expect(await screen.findByText(/Waiting for the passphrase/)).toBeInTheDocument();
+  expect(closed).toHaveLength(2);
+});
+
 test("a refused sign-in says so, and the way back keeps what was chosen", async () => {
   const { backend, user } = open("first-run");
   backend.failNext.set("portal_sign_in", fail("sign_in_refused"));

@@ -41,7 +41,7 @@ test("a failure stays in the dialog with what was typed", async () => {
 });
 
 test("long work can be cancelled by its activity", async () => {
-  const { backend, user } = open("expiring", 80);
+  const { backend, user } = open("expiring", 5_000);
   await user.click(await button("Request…"));
   await user.click(await button("Request token"));
   expect(await screen.findByText("Asking the platform for a key…")).toBeInTheDocument();

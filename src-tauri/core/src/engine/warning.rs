@@ -9,6 +9,7 @@ use super::Engine;
 use super::keeper::Keeper;
 use super::state::{State, minute};
 use crate::api::{HistoryEvent, VaultState};
+use crate::clock::span;
 use crate::credential::CredentialMeta;
 use crate::error::Result;
 use crate::expiry::{self, Claim, Lead, Watch};
@@ -235,16 +236,10 @@ fn summary(now: Timestamp, claims: &[Claim]) -> Notice {
     }
 }
 
-/// “ends in 22 hours”, as the window says it: minutes, hours below two days, then days.
+/// “ends in 22 hours”.
 fn ends(now: Timestamp, expires: Timestamp) -> String {
-    let minutes = (expires.as_second() - now.as_second() + 59).div_euclid(60);
-    let count = |n: i64, unit: &str| format!("ends in {n} {unit}{}", if n == 1 { "" } else { "s" });
-    match minutes {
-        ..=0 => "has ended".into(),
-        1..=59 => count(minutes, "minute"),
-        60..=2879 => count((minutes + 30) / 60, "hour"),
-        _ => count((minutes + 720) / 1440, "day"),
-    }
+    let left = expires.duration_since(now);
+    if left.is_positive() { format!("ends in {}", span(left)) } else { "has ended".into() }
 }
 
 #[cfg(test)]

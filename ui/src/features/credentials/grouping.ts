@@ -22,7 +22,8 @@ export function fits(credential: CredentialView, filter: Filter, now: number): b
   return filter === "needs_you" ? needsYou(credential, now) : credential.kind === filter;
 }
 
-/** By workspace and account; groups and rows sorted by their next end. */
+/** By workspace and account; rows sorted by their end, groups by the next end of a token: S3
+ *  credentials always end within the hour and would come first each time. */
 export function group(rows: CredentialView[], accounts: AccountView[]): Group[] {
   const groups = new Map<string, Group>();
   for (const row of [...rows].sort(byEnd)) {
@@ -32,5 +33,7 @@ export function group(rows: CredentialView[], accounts: AccountView[]): Group[] 
     found.rows.push(row);
     groups.set(key, found);
   }
-  return [...groups.values()];
+  const next = ({ rows }: Group) => Math.min(...rows.map((r) => (r.kind === "api_token" && r.state !== "revoked" && r.expires ? Date.parse(r.expires) : Infinity)));
+  // Where both are infinite the order of the rows stays.
+  return [...groups.values()].sort((a, b) => (next(a) === next(b) ? 0 : next(a) - next(b)));
 }

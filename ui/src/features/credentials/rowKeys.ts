@@ -7,7 +7,7 @@ const MOVES: Record<string, (n: number, last: number) => number> = {
   ArrowDown: (n, last) => Math.min(last, n + 1), ArrowUp: (n) => Math.max(0, n - 1), Home: () => 0, End: (_, last) => last,
 };
 
-export type RowKeys = { rows: CredentialView[]; focus: (id: Id) => void; menu: (id: Id) => void };
+export type RowKeys = { rows: CredentialView[]; focus: (id: Id) => void; menu: (id: Id, deep: boolean) => void };
 
 /** Handles a key on a row; says whether it did. */
 export function onRowKey(event: KeyboardEvent, row: CredentialView, { rows, focus, menu }: RowKeys, context: Context): boolean {
@@ -17,8 +17,9 @@ export function onRowKey(event: KeyboardEvent, row: CredentialView, { rows, focu
     if (next) focus(next.id);
     return true;
   }
-  if ((event.shiftKey && event.key === "F10") || event.key === "ContextMenu" || (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === "c")) {
-    menu(row.id);
+  const asks = event.ctrlKey && event.shiftKey && event.key.toLowerCase() === "c";
+  if (asks || (event.shiftKey && event.key === "F10") || event.key === "ContextMenu") {
+    menu(row.id, asks);
     return true;
   }
   return verbKey(event, row, context);

@@ -1,6 +1,6 @@
 // What the page may ask of the desktop. Two implementations: tauri.ts (real) and fake.ts.
 import type { AccountView, Answer, Ask, CredentialView, Field, Id, PastedKey, QgisReady, Snapshot, Snippet } from "./bindings";
-import type { ClipboardView, Revealed, UnlockForm } from "../types";
+import type { ApiError, ClipboardView, Revealed, UnlockForm } from "../types";
 
 export type Unsubscribe = () => void;
 
@@ -10,6 +10,8 @@ export interface Backend {
   onSnapshot(on: (snapshot: Snapshot) => void): Promise<Unsubscribe>;
   /** Calls back when what is in the clipboard changes its state. */
   onClipboard(on: (clipboard: ClipboardView) => void): Promise<Unsubscribe>;
+  /** Calls back when no snapshots come, with the reason. */
+  onCutOff(on: (error: ApiError) => void): Promise<Unsubscribe>;
   currentSnapshot(): Promise<Snapshot>;
   /** Every verb without a secret in it. Rejects with an `Error` of the protocol. */
   ask(ask: Ask): Promise<Answer>;
@@ -26,11 +28,14 @@ export interface Backend {
   pasteKey(key: string, about: PastedKey): Promise<CredentialView>;
   /** Opens the platform's own page of keys in the system browser. */
   openKeyPage(account: Id, workspace: string | null): Promise<void>;
+  /** Opens the window that takes a passphrase; settles when that is gone, whatever came of it. */
   openUnlock(form: UnlockForm): Promise<void>;
   /** Prepares the one-time ticket and starts QGIS. */
   openQgis(credential: Id, program: string): Promise<QgisReady>;
   /** Prepares the one-time ticket and puts the line for the Python Console on the clipboard. */
   copyQgisLine(credential: Id): Promise<QgisReady>;
+  /** Ends the agent, of whatever version, and starts the one that belongs to this window. */
+  restartAgent(): Promise<void>;
   quit(): Promise<void>;
   /** Says, for the log, that the page has been drawn for the first time. */
   drawn(): Promise<void>;

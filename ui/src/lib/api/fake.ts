@@ -28,6 +28,7 @@ export class FakeBackend implements Backend {
   private next = 100;
   private readonly watchers = new Set<(s: Snapshot) => void>();
   private readonly clipboardWatchers = new Set<(c: ClipboardView) => void>();
+  private readonly cutOffWatchers = new Set<(error: Failure) => void>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private settleFlow: ((outcome: "done" | "cancelled") => void) | null = null;
 
@@ -40,6 +41,8 @@ export class FakeBackend implements Backend {
 
   onSnapshot = (on: (s: Snapshot) => void) => Promise.resolve(watch(this.watchers, on));
   onClipboard = (on: (c: ClipboardView) => void) => Promise.resolve(watch(this.clipboardWatchers, on));
+
+  onCutOff = (on: (error: Failure) => void) => Promise.resolve(watch(this.cutOffWatchers, on));
 
   currentSnapshot = (): Promise<Snapshot> =>
     this.scenario === "loading" ? new Promise<Snapshot>(() => undefined) : Promise.resolve(this.snapshot);
@@ -110,6 +113,7 @@ export class FakeBackend implements Backend {
 
   openFlowUrl = (flow: string) => this.did("open_flow_url", flow);
   openKeyPage = (of: string, workspace: string | null) => this.did("open_key_page", of, workspace);
+  restartAgent = () => this.did("restart_agent");
   quit = () => this.did("quit");
   drawn = () => Promise.resolve();
 
@@ -145,6 +149,11 @@ export class FakeBackend implements Backend {
   change(over: Partial<Snapshot>): void {
     this.snapshot = { ...this.snapshot, ...over, revision: this.snapshot.revision + 1 };
     this.watchers.forEach((on) => on(this.snapshot));
+  }
+
+  /** Says that no snapshots come. */
+  cutOff(error: Failure): void {
+    this.cutOffWatchers.forEach((on) => on(error));
   }
 
   /** Says what the clipboard holds. */

@@ -7,6 +7,7 @@ export function makeBackend(): Backend {
   return {
     onSnapshot: (on) => listen<Parameters<typeof on>[0]>("snapshot", (event) => on(event.payload)),
     onClipboard: (on) => listen<Parameters<typeof on>[0]>("clipboard", (event) => on(event.payload)),
+    onCutOff: (on) => listen<Parameters<typeof on>[0]>("cut_off", (event) => on(event.payload)),
     currentSnapshot: () => invoke("current_snapshot"),
     ask: (ask) => invoke("ask", { ask }),
     copy: (id, field) => invoke("copy", { id, field }),
@@ -20,6 +21,7 @@ export function makeBackend(): Backend {
     openUnlock: (form) => invoke("open_unlock", { form }),
     openQgis: (credential, program) => invoke("open_qgis", { credential, program }),
     copyQgisLine: (credential) => invoke("copy_qgis_line", { credential }),
+    restartAgent: () => invoke("restart_agent"),
     quit: () => invoke("quit"),
     drawn: () => invoke("drawn"),
   };

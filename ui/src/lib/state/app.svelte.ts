@@ -14,10 +14,10 @@ export class AppState {
   /** Takes a snapshot that is newer than the one held. A new agent starts counting anew. */
   accept(next: Snapshot): void {
     const held = this.snapshot;
+    this.failure = null;
     const sameAgent = held?.agent.pid === next.agent.pid && held.agent.since === next.agent.since;
     if (held && sameAgent && next.revision <= held.revision) return;
     this.snapshot = next;
-    this.failure = null;
   }
 
   async loadPlatforms(backend: Backend): Promise<void> {

@@ -29,13 +29,27 @@ export const reach = (): Context => getContext<Context>(KEY);
 
 /** Starts following the agent: subscribe first, then ask, so that nothing falls between. */
 export async function follow(context: Context): Promise<() => void> {
-  const { backend, app, clipboard } = context;
-  const stops = await Promise.all([backend.onSnapshot((s) => app.accept(s)), backend.onClipboard(clipboard.accept)]);
+  const { backend, app, clipboard, now } = context;
+  const stops = await Promise.all([
+    backend.onSnapshot((s) => {
+      now.look();
+      app.accept(s);
+    }),
+    backend.onClipboard(clipboard.accept),
+    backend.onCutOff((error) => (app.failure = error)),
+  ]);
+  await look(context);
+  return () => stops.forEach((stop) => stop());
+}
+
+/** Asks for what there is now; also the way on after a failure. */
+export async function look({ backend, app }: Context): Promise<void> {
   try {
     app.accept(await backend.currentSnapshot());
+    app.failure = null;
     await app.loadPlatforms(backend);
   } catch (thrown) {
-    app.failure = app.snapshot ? null : thrown;
+    // What came by itself meanwhile is as good as what was asked for.
+    if (app.failure !== null || app.snapshot === null) app.failure = thrown;
   }
-  return () => stops.forEach((stop) => stop());
 }

@@ -27,6 +27,9 @@ export class Now {
     };
   }
 
+  /** Looks at the clock now: something changed, and with it what has ended. */
+  look = (): void => this.#tick();
+
   #tick(): void {
     clearTimeout(this.#timer);
     this.ms = Date.now();

@@ -33,8 +33,12 @@ export class ViewState {
   /** The row that has the list's one tab stop. */
   row = $state<Id | null>(null);
 
+  /** The credential whose page was left last. */
+  cameFrom: Id | null = null;
+
   go(route: Route): void {
     this.dialog = null;
+    this.cameFrom = this.route.page === "credential" ? this.route.id : null;
     this.route = route;
   }
 
