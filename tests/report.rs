@@ -36,6 +36,13 @@ impl Report {
         self.seed = seed;
     }
 
+    /// Forgets the checks so far: a suite that goes on reports them again, with newer figures.
+    #[allow(dead_code, reason = "not every suite goes on after it has reported")]
+    pub fn anew(&mut self) {
+        self.checks.clear();
+        self.known_bad.clear();
+    }
+
     /// A figure, its limit in words (`<=6`), over how many cases it was taken, how many failed,
     /// and whether it is good.
     pub fn check(&mut self, name: &str, figure: f64, unit: &str, limit: &str, ok: bool) {

@@ -1,20 +1,60 @@
 //! A folder with a vault and an agent of its own, and the program that talks to it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
+use wayleave_core::paths::Paths;
+use wayleave_core::secret::{Passphrase, Secret};
+use wayleave_core::vault::{Kdf, KdfPolicy, NewSlot, Vault, make_id};
+
+use crate::watch::{self, Watch};
 
 /// The program under test.
 pub const WAYLEAVE: &str = env!("CARGO_BIN_EXE_wayleave");
 /// Opens every vault of these tests.
 pub const PASSPHRASE: &str = "seven quiet otters cross the estuary";
 
-/// A home; its agent ends with it.
+/// A home; its agent ends with it, and then everything that was left behind is searched for
+/// secrets (the suite `canary`).
 pub struct Home {
     folder: TempDir,
     variables: Vec<(String, String)>,
+    /// The program, where it is not [`WAYLEAVE`] itself, and run as nobody.
+    as_nobody: Option<PathBuf>,
+    /// What must not leak, and what was said.
+    pub watch: Arc<Watch>,
+}
+
+/// An agent that a test started, to see it end; it is killed with the value.
+pub struct Agent(Child);
+
+impl Agent {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Kills it with -9 and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    /// Waits for it to end by itself.
+    pub fn wait(&mut self) {
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
 /// What a run came to.
@@ -27,7 +67,84 @@ pub struct Ran {
 
 impl Home {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), variables: Vec::new() }
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            variables: Vec::new(),
+            as_nobody: None,
+            watch: Arc::default(),
+        }
+    }
+
+    /// Puts the home into the hands of a user who is no administrator. Whoever runs the tests and is
+    /// none already keeps it.
+    pub fn give_to_nobody(&mut self) {
+        if rustix::process::geteuid().is_root() {
+            let program = self.path().join("wayleave");
+            std::fs::copy(WAYLEAVE, &program).expect("copied");
+            let mut chown = Command::new("chown");
+            let owned = chown.args(["-R", "65534:65534"]).arg(self.path()).status();
+            assert!(owned.expect("chown").success());
+            self.as_nobody = Some(program);
+        }
+    }
+
+    /// The folder that holds everything of Wayleave's.
+    pub fn own(&self) -> PathBuf {
+        self.path().join("w")
+    }
+
+    /// What the agent noted, if it was told to note anything.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.own().join("state/agent.log")).unwrap_or_default()
+    }
+
+    /// Starts the agent here instead of leaving that to a client; what it says on standard error
+    /// is kept among the files that are searched.
+    pub fn start_agent(&self) -> Agent {
+        self.start_agent_behind(&[])
+    }
+
+    /// [`Home::start_agent`] by another program, which becomes it in the end. An earlier one that is
+    /// still ending holds the lock for a moment longer than its socket.
+    pub fn start_agent_behind(&self, before: &[&str]) -> Agent {
+        let mut word = String::new();
+        for _ in 0..500 {
+            let stderr = File::options().create(true).append(true).open(self.path().join("stderr"));
+            let mut child = self
+                .command_behind(before, &["agent", "run"])
+                .stderr(stderr.expect("a file"))
+                .spawn()
+                .expect("starts");
+            let stdout = child.stdout.take().expect("piped");
+            word.clear();
+            BufReader::new(stdout).read_line(&mut word).expect("says that it is ready");
+            if word == "ready\n" {
+                return Agent(child);
+            }
+            child.wait().expect("ends");
+            assert!(word.contains("vault_in_use"), "{word}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("another agent stays: {word}");
+    }
+
+    /// Makes the vault beforehand, with the cheapest slot that is accepted, so that opening it
+    /// takes no time. It is opened as any other.
+    pub fn init_cheaply(&self) {
+        self.watch.plant("passphrase", PASSPHRASE.as_bytes());
+        let passphrase = Passphrase::new(Secret::from_text(PASSPHRASE.into()));
+        let begin = || Timestamp::UNIX_EPOCH;
+        let slot = NewSlot::passphrase(&passphrase, KdfPolicy::Fixed(Kdf::FLOOR), begin);
+        let path = Paths::under(&self.own()).vault();
+        let id = make_id().expect("an id");
+        drop(Vault::create(&path, id, &[slot.expect("a slot")], begin()).expect("a vault"));
+        self.unlock();
+    }
+
+    /// Opens the vault.
+    pub fn unlock(&self) {
+        let status = self.json_with(&["unlock", "--passphrase-stdin"], PASSPHRASE);
+        assert_eq!(status["locked"], false);
     }
 
     /// A variable for the program and the agent that it starts.
@@ -41,8 +158,23 @@ impl Home {
 
     /// The program with this home: no display, no keyring, no proxy, no colour of this machine.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(WAYLEAVE);
+        self.command_behind(&[], arguments)
+    }
+
+    /// The program, given as the last arguments to another one.
+    fn command_behind(&self, before: &[&str], arguments: &[&str]) -> Command {
+        let mut words: Vec<&std::ffi::OsStr> = before.iter().map(std::ffi::OsStr::new).collect();
+        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        match &self.as_nobody {
+            Some(program) => {
+                words.extend(nobody.map(std::ffi::OsStr::new));
+                words.push(program.as_os_str());
+            }
+            None => words.push(std::ffi::OsStr::new(WAYLEAVE)),
+        }
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -58,10 +190,16 @@ impl Home {
 
     /// Runs it with this standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        self.watch.plant_input(arguments, input);
         let mut child = self.command(arguments).spawn().expect("starts");
+        self.watch.sample(child.id());
         // A program that needs no input may be gone already.
         let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("ends");
+        if !watch::discloses(arguments) {
+            self.watch.hear(&format!("stdout of {arguments:?}"), &output.stdout);
+        }
+        self.watch.hear(&format!("stderr of {arguments:?}"), &output.stderr);
         Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("text"),
@@ -113,15 +251,19 @@ impl Home {
     /// Starts a run that waits for somebody, with `--json`.
     pub fn begin(&self, arguments: &[&str]) -> Waiting {
         let mut child = self.command(&[arguments, &["--json"]].concat()).spawn().expect("starts");
+        self.watch.sample(child.id());
         drop(child.stdin.take());
         let lines = BufReader::new(child.stderr.take().expect("piped"));
-        Waiting { child: Some(child), lines }
+        Waiting { child: Some(child), lines, watch: Arc::clone(&self.watch) }
     }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
+        self.watch.sample_all(self.path());
         self.run(&["agent", "stop"]);
+        let hits = self.watch.settle(self.path());
+        assert!(hits.is_empty() || std::thread::panicking(), "secrets were found: {hits:#?}");
     }
 }
 
@@ -129,6 +271,7 @@ impl Drop for Home {
 pub struct Waiting {
     child: Option<Child>,
     lines: BufReader<std::process::ChildStderr>,
+    watch: Arc<Watch>,
 }
 
 impl Drop for Waiting {
@@ -145,6 +288,7 @@ impl Waiting {
     pub fn told(&mut self, word: &str) -> String {
         let mut line = String::new();
         while self.lines.read_line(&mut line).expect("reads") > 0 {
+            self.watch.hear("stderr of a waiting run", line.as_bytes());
             if let Some(rest) = line.strip_prefix(word).and_then(|rest| rest.strip_prefix("  ")) {
                 return rest.trim_end().to_owned();
             }
@@ -162,6 +306,8 @@ impl Waiting {
         let mut stderr = String::new();
         self.lines.read_to_string(&mut stderr).expect("reads");
         let output = self.child.take().expect("runs").wait_with_output().expect("ends");
+        self.watch.hear("stderr of a waiting run", stderr.as_bytes());
+        self.watch.hear("stdout of a waiting run", &output.stdout);
         Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("text"),

@@ -39,6 +39,13 @@ struct Journey {
     outputs: Vec<String>,
 }
 
+impl Drop for Journey {
+    /// Before the home ends and is searched.
+    fn drop(&mut self) {
+        self.home.watch.plant_all(&self.sandbox);
+    }
+}
+
 impl Journey {
     fn new() -> Self {
         let sandbox = Sandbox::start(Config::default()).expect("a sandbox");

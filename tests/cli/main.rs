@@ -5,13 +5,18 @@
 #[path = "../sandbox/browser.rs"]
 #[allow(dead_code, reason = "it can do more than is needed here")]
 mod browser;
+#[path = "../canary.rs"]
+mod canary;
 mod clipboard;
+mod faults;
 mod home;
 mod journey;
+mod kill;
 mod manners;
 mod notice;
 #[path = "../report.rs"]
 mod report;
+mod watch;
 
 /// A client that follows nothing, for the browser.
 fn client() -> reqwest::Client {

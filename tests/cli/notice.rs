@@ -74,16 +74,36 @@ impl Daemon {
 }
 
 /// A bus of its own: no services to start, nobody else on it.
-struct Bus {
+pub struct Bus {
     daemon: Child,
     address: String,
     shown: Receiver<Shown>,
-    _server: Connection,
+    _server: Option<Connection>,
     _folder: tempfile::TempDir,
 }
 
 impl Bus {
     fn start() -> Self {
+        let (mut bus, say) = Self::empty();
+        let server = connection::Builder::address(bus.address.as_str())
+            .and_then(|b| b.name("org.freedesktop.Notifications"))
+            .and_then(|b| b.serve_at("/org/freedesktop/Notifications", Daemon(say)))
+            .and_then(connection::Builder::build)
+            .expect("the recording daemon is on the bus");
+        bus._server = Some(server);
+        bus
+    }
+
+    /// A bus on which nobody shows notices, and nobody keeps keys.
+    pub fn without_anybody() -> Self {
+        Self::empty().0
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn empty() -> (Self, Sender<Shown>) {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("bus.conf");
         let listen = format!("unix:dir={}", folder.path().display());
@@ -103,12 +123,7 @@ impl Bus {
         BufReader::new(stdout).read_line(&mut address).expect("says its address");
         let address = address.trim().to_owned();
         let (say, shown) = channel();
-        let server = connection::Builder::address(address.as_str())
-            .and_then(|b| b.name("org.freedesktop.Notifications"))
-            .and_then(|b| b.serve_at("/org/freedesktop/Notifications", Daemon(say)))
-            .and_then(connection::Builder::build)
-            .expect("the recording daemon is on the bus");
-        Self { daemon, address, shown, _server: server, _folder: folder }
+        (Self { daemon, address, shown, _server: None, _folder: folder }, say)
     }
 }
 
@@ -120,7 +135,7 @@ impl Drop for Bus {
 }
 
 /// libfaketime, wherever the machine's architecture has it.
-fn faketime() -> String {
+pub fn faketime() -> String {
     let base = fs::read_dir("/usr/lib").expect("a folder").flatten().map(|entry| entry.path());
     let found = base.map(|path| path.join("faketime/libfaketimeMT.so.1")).find(|p| p.exists());
     found.expect("libfaketime is installed").display().to_string()

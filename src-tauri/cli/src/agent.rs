@@ -169,5 +169,5 @@ fn log_file(state: &Path) -> Option<File> {
 
 /// No desktop answers; the engine tries again.
 fn no_desktop(what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorCode::NoDisplay, format!("no notification was shown: {what}"))
+    Error::new(ErrorCode::NoticeNotShown, format!("no notification was shown: {what}"))
 }

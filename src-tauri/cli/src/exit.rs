@@ -115,6 +115,7 @@ impl From<ErrorCode> for Exit {
             | E::NoClientId
             | E::PlatformUnavailable
             | E::Tls
+            | E::ClockOff
             | E::UnexpectedAnswer
             | E::OutcomeUnknown
             | E::IssuedButNotStored
@@ -125,6 +126,7 @@ impl From<ErrorCode> for Exit {
             | E::AgentVersion
             | E::AgentBusy
             | E::NoDisplay
+            | E::NoticeNotShown
             | E::ToolMissing
             | E::FileProblem
             | E::Internal => Self::Other,

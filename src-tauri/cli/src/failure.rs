@@ -71,7 +71,7 @@ impl Failure {
     fn told(&self) -> Option<Told> {
         match self {
             Self::Error { error, advice } => {
-                let words = words::of(error.code);
+                let words = words::about(error);
                 Some(Told {
                     code: serde_json::to_value(error.code).ok()?.as_str()?.to_owned(),
                     message: error.message.clone(),

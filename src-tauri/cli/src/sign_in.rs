@@ -83,6 +83,7 @@ impl Options {
 
     fn browser(&self, context: &Context, account: &AccountView) -> Done {
         let flow = start(context, account, SignInWay::Browser, self.replace)?;
+        cancel_on_interrupt(context, Ask::CancelSignIn { flow: flow.id });
         if self.no_open || !open(&flow.url) {
             output::aside(&format!("open  {}", flow.url));
         } else {
@@ -93,6 +94,7 @@ impl Options {
 
     fn device(&self, context: &Context, account: &AccountView) -> Done {
         let flow = start(context, account, SignInWay::Device, self.replace)?;
+        cancel_on_interrupt(context, Ask::CancelSignIn { flow: flow.id });
         output::aside(&format!("open  {}", flow.url));
         if let Some(code) = &flow.user_code {
             output::aside(&format!("code  {code}"));
@@ -142,9 +144,8 @@ fn replacing<T>(
     }
 }
 
-/// Waits for the flow's end; Ctrl C ends the flow, and so the waiting.
+/// Waits for the flow's end.
 fn finish(context: &Context, flow: &FlowView) -> Done {
-    cancel_on_interrupt(context, Ask::CancelSignIn { flow: flow.id });
     let Answer::Account(account) = context.ask(Ask::AwaitSignIn { flow: flow.id })? else {
         return Err(misplaced("the end of a sign-in").into());
     };
@@ -162,29 +163,34 @@ fn open(url: &str) -> bool {
     opened.is_ok_and(|status| status.success())
 }
 
-/// From now on Ctrl C (and SIGTERM) tells the agent to stop what this run waits for, instead of
-/// ending this run and leaving the work behind. The answer that is waited for then says so.
+/// From this call on Ctrl C (and SIGTERM) tells the agent to stop what this run waits for, instead of
+/// ending this run and leaving the work behind. The answer that is waited for then says so. It is
+/// called before anything is told that somebody could wait for.
 pub fn cancel_on_interrupt(context: &Context, cancel: Ask) {
     let client = context.client().clone();
+    // Without it Ctrl C ends this run at once, as it does any other.
+    let Ok(interrupted) = interrupt() else { return };
     thread::spawn(move || {
-        if wait_for_interrupt().is_ok() {
-            // When it cannot be cancelled any more, the answer comes by itself.
-            let _ = client.ask(cancel);
-        }
+        interrupted();
+        // When it cannot be cancelled any more, the answer comes by itself.
+        let _ = client.ask(cancel);
     });
 }
 
-fn wait_for_interrupt() -> std::io::Result<()> {
+/// Takes the signals over; what comes back waits for one.
+fn interrupt() -> std::io::Result<impl FnOnce() + Send> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    runtime.block_on(async {
-        let (mut int, mut term) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
-        Ok(())
+    let entered = runtime.enter();
+    let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    drop(entered);
+    Ok(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = int.recv() => {}
+                _ = term.recv() => {}
+            }
+        });
     })
 }
 

@@ -92,10 +92,12 @@ impl Moment {
         }
     }
 
-    /// Whole days from `now`, rounded up; `None` when that is no number of days.
+    /// Whole days from `now`, rounded up, and at most as many as can be asked for; `None` when it
+    /// has no end.
     pub fn days(self, now: Timestamp) -> Option<u16> {
         let seconds = self.from(now)?.duration_since(now).as_secs();
-        u16::try_from(seconds.max(0).unsigned_abs().div_ceil(DAY.unsigned_abs())).ok()
+        let days = seconds.max(0).unsigned_abs().div_ceil(DAY.unsigned_abs());
+        Some(u16::try_from(days).unwrap_or(u16::MAX))
     }
 }
 

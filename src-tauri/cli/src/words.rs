@@ -2,7 +2,7 @@
 //! A total table by exhaustive match; the window's is `ui/src/lib/errors.ts`.
 
 use wayleave_core::api::VerifyCause;
-use wayleave_core::error::ErrorCode;
+use wayleave_core::error::{Error, ErrorCode};
 
 /// The words beside an error's sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,22 @@ const VAULT_UNTOUCHED: &str = "The vault was not touched.";
 pub const fn of(code: ErrorCode) -> Words {
     let (kept, advice) = row(code);
     Words { kept, advice }
+}
+
+/// The words of an error: its code's, but where its facts say otherwise.
+pub fn about(error: &Error) -> Words {
+    let fact = |name: &str| error.params.get(name).map(String::as_str);
+    match (error.code, fact("revoked")) {
+        (ErrorCode::IssuedButNotStored, Some("false")) => Words {
+            kept: "The key could not be stored, and revoking it failed: it may live on.",
+            advice: "Free some disk space, then revoke it: `wayleave token list --on-platform`.",
+        },
+        (ErrorCode::OutcomeUnknown, Some("true")) => Words {
+            kept: "The token that was made was revoked; nothing is sent twice.",
+            advice: "Request it again: `wayleave token request`.",
+        },
+        _ => of(error.code),
+    }
 }
 
 const fn row(code: ErrorCode) -> (&'static str, &'static str) {
@@ -57,6 +73,7 @@ const fn row(code: ErrorCode) -> (&'static str, &'static str) {
         | E::Offline
         | E::TimedOut
         | E::Tls
+        | E::ClockOff
         | E::UnexpectedAnswer
         | E::OutcomeUnknown
         | E::IssuedButNotStored => platform(code),
@@ -74,6 +91,7 @@ const fn row(code: ErrorCode) -> (&'static str, &'static str) {
         | E::AgentVersion
         | E::AgentBusy
         | E::NoDisplay
+        | E::NoticeNotShown
         | E::ToolMissing
         | E::FileProblem
         | E::Internal => machine(code),
@@ -163,6 +181,10 @@ const fn platform(code: ErrorCode) -> (&'static str, &'static str) {
             NOTHING_SENT,
             "Check the clock and the network: a proxy may stand between. There is no way round.",
         ),
+        E::ClockOff => (
+            KEYS_UNCHANGED,
+            "Set this computer's clock: S3 refuses requests that are signed minutes off.",
+        ),
         E::UnexpectedAnswer => {
             (NOTHING_CHANGED, "Check the hub's address; the platform may have changed.")
         }
@@ -214,14 +236,19 @@ const fn input(code: ErrorCode) -> (&'static str, &'static str) {
 const fn machine(code: ErrorCode) -> (&'static str, &'static str) {
     use ErrorCode as E;
     match code {
-        E::AgentUnreachable => {
-            (VAULT_UNTOUCHED, "Start it where you see why it ends: `wayleave agent run`.")
-        }
+        E::AgentUnreachable => (
+            "What was acknowledged before is in the vault.",
+            "Look with `wayleave list`; if no agent starts, `wayleave agent run` shows why.",
+        ),
         E::AgentVersion => {
             (VAULT_UNTOUCHED, "End the older agent with `wayleave agent stop`, then try again.")
         }
         E::AgentBusy => (NOTHING_CHANGED, "Try again in a moment."),
         E::NoDisplay => (NOTHING_CHANGED, "Do it where there is a screen, or use `reveal`."),
+        E::NoticeNotShown => (
+            "The notice is kept and tried again every minute.",
+            "Start a notification service, or look with `wayleave status --exit-code`.",
+        ),
         E::ToolMissing => (NOTHING_CHANGED, "Install what is missing, then try again."),
         E::FileProblem => {
             (NOTHING_CHANGED, "Check the file and its folder: owner, permissions, space.")

@@ -79,6 +79,9 @@ pub enum ErrorCode {
     TimedOut,
     /// The server's certificate was not accepted. `params`: `host`.
     Tls,
+    /// This computer's clock and the platform's differ by minutes. `params`: `seconds` that ours is
+    /// behind (negative: ahead), `host`.
+    ClockOff,
     /// The answer was not what the contract says.
     UnexpectedAnswer,
     /// A request was sent and its outcome is not known; nothing is sent twice.
@@ -115,6 +118,8 @@ pub enum ErrorCode {
     AgentBusy,
     /// There is no display to show a window or hold a clipboard.
     NoDisplay,
+    /// A notice is due, and no desktop shows it.
+    NoticeNotShown,
     /// A tool that this needs is not installed. `params`: `tool`.
     ToolMissing,
     /// A file could not be read or written. `params`: `path`.

@@ -99,6 +99,9 @@ pub enum Control {
     },
     /// Lists every API token on the server, without secrets.
     ListTokens,
+    /// Lists every secret that was handed out so far, as [`HandedOut`]: for tests that look for them
+    /// where they must not be.
+    ListSecrets,
     /// Lists every request so far, as [`Seen`](crate::Seen).
     ListSeen,
     /// Forgets the requests so far.
@@ -235,6 +238,16 @@ pub enum SessionKind {
     Oidc,
 }
 
+/// A secret that somebody was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HandedOut {
+    /// `api_token`, `s3_secret_key`, `s3_session_token`, `access_token`, `refresh_token`, `id_token`,
+    /// `code`, `device_code` or `portal_session`.
+    pub kind: &'static str,
+    /// The secret itself.
+    pub value: String,
+}
+
 /// A token as the server keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerToken {
@@ -348,12 +361,14 @@ pub(crate) fn apply(app: &App, control: Control) -> Result<Value, (StatusCode, S
             let all: Vec<ServerToken> = data.tokens.iter().map(ServerToken::from).collect();
             return Ok(json!(all));
         }
+        Control::ListSecrets => return Ok(json!(data.secrets())),
         Control::ListSeen => return Ok(json!(data.seen.all())),
         Control::ClearSeen => data.seen.clear(),
         Control::Reset => {
             data.seen.clear();
             let seen = std::mem::take(&mut data.seen);
-            *data = Data { seen, ..Data::default() };
+            let handed_out = data.secrets();
+            *data = Data { seen, handed_out, ..Data::default() };
             app.clock.set_offset(0);
             app.clock.thaw();
         }

@@ -76,7 +76,8 @@ pub use behind::Behind;
 pub use clock::Clock;
 pub use config::Config;
 pub use controls::{
-    Control, DeviceTimes, Effect, ForeignToken, OidcLifetimes, Rule, ServerToken, SessionKind,
+    Control, DeviceTimes, Effect, ForeignToken, HandedOut, OidcLifetimes, Rule, ServerToken,
+    SessionKind,
 };
 pub use others::FirstKeys;
 pub use seen::Seen;
@@ -194,6 +195,11 @@ impl Sandbox {
     /// Every API token on the server, of everybody, expired ones too.
     pub fn tokens(&self) -> Vec<ServerToken> {
         self.app.data().tokens.iter().map(ServerToken::from).collect()
+    }
+
+    /// Every secret that was handed out so far, for tests that look for them where they must not be.
+    pub fn handed_out(&self) -> Vec<HandedOut> {
+        self.app.data().secrets()
     }
 
     /// The keys of the other platforms (DataOS, Opendatasoft, OVH Data Platform) that somebody has

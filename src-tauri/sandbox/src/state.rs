@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::behind::Front;
 use crate::clock::Clock;
-use crate::controls::Settings;
+use crate::controls::{HandedOut, Settings};
 use crate::oidc::keys::Signer;
 use crate::oidc::store::OidcStore;
 use crate::others::OtherStore;
@@ -56,6 +56,8 @@ pub(crate) struct Data {
     pub(crate) settings: Settings,
     /// Every request so far.
     pub(crate) seen: Record,
+    /// Every secret that was given to somebody.
+    pub(crate) handed_out: Vec<HandedOut>,
 }
 
 /// An API token as the platform keeps it: without its secret.
@@ -78,6 +80,23 @@ pub(crate) struct S3Grant {
     pub(crate) session_token: String,
     pub(crate) workspace: String,
     pub(crate) expires: i64,
+}
+
+impl Data {
+    /// Notes a secret that leaves the sandbox.
+    pub(crate) fn hand_out(&mut self, kind: &'static str, value: &str) {
+        self.handed_out.push(HandedOut { kind, value: value.to_owned() });
+    }
+
+    /// Every secret that left the sandbox so far.
+    pub(crate) fn secrets(&self) -> Vec<HandedOut> {
+        let of = |kind| move |value: &String| HandedOut { kind, value: value.clone() };
+        let mut all = self.handed_out.clone();
+        all.extend(self.portal.values().map(of("portal_session")));
+        all.extend(self.oidc.codes.keys().map(of("code")));
+        all.extend(self.oidc.devices.keys().map(of("device_code")));
+        all
+    }
 }
 
 impl Shared {

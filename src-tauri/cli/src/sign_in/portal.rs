@@ -38,6 +38,7 @@ pub fn sign_in(context: &Context, account: &AccountView, replace: bool) -> Done 
             return Err(error.into());
         }
     }
+    super::cancel_on_interrupt(context, Ask::CancelSignIn { flow: flow.id });
     output::aside("Sign in in the window that opens.");
     super::finish(context, &flow)
 }

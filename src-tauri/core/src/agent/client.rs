@@ -1,8 +1,10 @@
 //! How the window and the command line talk to the agent: blocking, one request per connection.
 //!
 //! A client that finds no agent starts one and waits until it says that it is ready, so a stale
-//! socket, a crash or a first start are one case. It never sends a request twice: when the
-//! connection breaks after sending, that is told as [`ErrorCode::AgentUnreachable`].
+//! socket, a crash or a first start are one case. A request that an agent may have begun is never
+//! sent twice: when the connection breaks after it was read, that is told as
+//! [`ErrorCode::AgentUnreachable`]. One that no agent has read to its end is asked anew: of an
+//! agent that died with the connection still in its queue, or that was ending ([`Broke`]).
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -16,6 +18,7 @@ use crate::agent::socket_path;
 use crate::api::{
     Answer, Ask, Confide, Disclosure, PROTOCOL, Request, Response, Snapshot, misplaced,
 };
+use crate::engine::UNREAD;
 use crate::error::{Error, ErrorCode, Result};
 use crate::paths::Paths;
 
@@ -26,12 +29,33 @@ pub const READY: &str = "ready";
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How many times, before it gives up: five seconds in all.
 const LOOKS: u32 = 250;
+/// After how many looks a client tries once more to start an agent itself: the one that held the
+/// lock may have been dying.
+const LOOKS_BEFORE_START: u32 = 10;
+/// How often a request that no agent has read is asked anew.
+const ATTEMPTS: u32 = 5;
 
 /// A connection to come: knows where the agent is and how to start one.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
     program: PathBuf,
+}
+
+/// How an exchange broke.
+enum Broke {
+    /// No agent has begun the request: it may be asked again.
+    Unread(Error),
+    /// An agent may have begun it.
+    Told(Error),
+}
+
+/// What came of an attempt to start an agent.
+enum Started {
+    /// It listens.
+    Ready(UnixStream),
+    /// Another process holds the lock.
+    Held(Error),
 }
 
 /// A stream of whole snapshots, the current one first.
@@ -84,9 +108,11 @@ impl Client {
     /// was none.
     pub fn stop(&self) -> Result<bool> {
         let Ok(mut stream) = self.connect() else { return Ok(false) };
-        stream.write_all(&frame::stop()).map_err(|e| unreachable_agent(&e.to_string()))?;
-        // The agent closes the connection when its commits are done.
-        io::copy(&mut stream, &mut io::sink()).map_err(|e| unreachable_agent(&e.to_string()))?;
+        // The agent closes the connection when its commits are done. One that is dying breaks it:
+        // whether it has gone is seen below.
+        if stream.write_all(&frame::stop()).is_ok() {
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
         for _ in 0..LOOKS {
             if !self.running() {
                 return Ok(true);
@@ -96,10 +122,36 @@ impl Client {
         Err(unreachable_agent("it was told to end and still answers"))
     }
 
+    /// Asks until an agent has read the request.
     fn exchange(&self, request: &Request) -> Result<Response> {
-        let mut stream = self.connect_or_start()?;
-        frame::write_to(&mut stream, request)?;
-        read_response(&mut stream)?.ok_or_else(|| unreachable_agent("it ended before it answered"))
+        let mut attempts = 0;
+        loop {
+            match self.exchange_once(request) {
+                Err(Broke::Unread(_)) if attempts < ATTEMPTS => {}
+                Ok(Response::Failed(error)) if is_ending(&error) && attempts < ATTEMPTS => {
+                    // Until its socket is gone; then the next attempt starts another one.
+                    thread::sleep(LOOK_AGAIN);
+                }
+                Ok(response) => return Ok(response),
+                Err(Broke::Unread(error) | Broke::Told(error)) => return Err(error),
+            }
+            attempts += 1;
+        }
+    }
+
+    fn exchange_once(&self, request: &Request) -> Result<Response, Broke> {
+        let frame = frame::encode(request).map_err(Broke::Told)?;
+        let mut stream = self.connect_or_start().map_err(Broke::Told)?;
+        let written = stream.write_all(frame.expose());
+        // What an agent says before it closes comes first, even to a client that still wrote.
+        if answers(&stream).map_err(|e| before_the_answer(&e))? {
+            let ended = || Broke::Told(unreachable_agent("it ended before it answered"));
+            return read_response(&mut stream).map_err(Broke::Told)?.ok_or_else(ended);
+        }
+        match written {
+            Err(e) => Err(before_the_answer(&e)),
+            Ok(()) => Err(Broke::Told(unreachable_agent("it ended before it answered"))),
+        }
     }
 
     fn connect_or_start(&self) -> Result<UnixStream> {
@@ -122,9 +174,31 @@ impl Client {
         Ok(stream)
     }
 
-    /// Starts an agent and waits for its word. Another client may have been faster: then ours
-    /// finds the lock taken and ends, and we wait for the other to listen.
+    /// Starts an agent. Another client may have been faster: then ours finds the lock taken and
+    /// ends, and we wait for the other to listen. Or the lock is still held by one that is dying:
+    /// then it takes another start.
     fn start(&self) -> Result<UnixStream> {
+        let mut held = match self.start_once()? {
+            Started::Ready(stream) => return Ok(stream),
+            Started::Held(error) => error,
+        };
+        for look in 1..LOOKS {
+            if let Ok(stream) = self.connect() {
+                return Ok(stream);
+            }
+            thread::sleep(LOOK_AGAIN);
+            if look % LOOKS_BEFORE_START == 0 {
+                match self.start_once()? {
+                    Started::Ready(stream) => return Ok(stream),
+                    Started::Held(error) => held = error,
+                }
+            }
+        }
+        Err(held)
+    }
+
+    /// Starts an agent and waits for its word.
+    fn start_once(&self) -> Result<Started> {
         let mut child = Command::new(&self.program)
             .args(["agent", "run"])
             .stdin(Stdio::null())
@@ -144,24 +218,15 @@ impl Client {
         if word.trim_end() == READY {
             // Reaped when it ends, should this client live that long.
             thread::spawn(move || child.wait());
-            return self.connect().map_err(|e| unreachable_agent(&e.to_string()));
+            let stream = self.connect().map_err(|e| unreachable_agent(&e.to_string()))?;
+            return Ok(Started::Ready(stream));
         }
-        let failure = serde_json::from_str::<Error>(&word).ok();
         child.wait().map_err(|e| unreachable_agent(&e.to_string()))?;
-        match failure {
-            Some(error) if error.code != ErrorCode::VaultInUse => Err(error),
-            other => self.wait_for_another(other),
+        match serde_json::from_str::<Error>(&word) {
+            Ok(error) if error.code == ErrorCode::VaultInUse => Ok(Started::Held(error)),
+            Ok(error) => Err(error),
+            Err(_) => Err(unreachable_agent("it was started and ended at once")),
         }
-    }
-
-    fn wait_for_another(&self, failure: Option<Error>) -> Result<UnixStream> {
-        for _ in 0..LOOKS {
-            if let Ok(stream) = self.connect() {
-                return Ok(stream);
-            }
-            thread::sleep(LOOK_AGAIN);
-        }
-        Err(failure.unwrap_or_else(|| unreachable_agent("it was started and ended at once")))
     }
 }
 
@@ -189,6 +254,38 @@ fn read_response(stream: &mut UnixStream) -> Result<Option<Response>> {
             .with("client", PROTOCOL));
     }
     response.map(Some)
+}
+
+/// Waits for the first byte of the answer, and leaves it where it is; `false`: there is none.
+fn answers(stream: &UnixStream) -> io::Result<bool> {
+    let mut first = [0; 1];
+    loop {
+        match rustix::net::recv(stream, &mut first, rustix::net::RecvFlags::PEEK) {
+            Ok((_, length)) => return Ok(length > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// A connection that broke before any byte of the answer. On Linux it is *reset* only when the
+/// other end closed it with bytes still unread, or never accepted it (unix(7); `unix_release_sock`
+/// in `net/unix/af_unix.c`), and it is a broken pipe only while we are still writing. An agent
+/// begins nothing before it has read a request to its last byte, so in both cases nothing was
+/// begun. Elsewhere these codes promise less, and the break is told.
+fn before_the_answer(e: &io::Error) -> Broke {
+    let error = unreachable_agent(&format!("the connection broke: {e}"));
+    match e.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe if cfg!(target_os = "linux") => {
+            Broke::Unread(error)
+        }
+        _ => Broke::Told(error),
+    }
+}
+
+/// Whether an agent that is ending says that it has not begun the request.
+fn is_ending(error: &Error) -> bool {
+    error.code == ErrorCode::AgentUnreachable && error.params.contains_key(UNREAD)
 }
 
 /// No socket, or one that nobody listens to any more.

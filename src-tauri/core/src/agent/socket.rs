@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -33,6 +34,8 @@ use crate::secret::Secret;
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many clients are served at once.
 const CLIENTS: usize = 64;
+/// How many requests were read so far: their number in the log.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 /// Where clients come from. A Unix socket here; a named pipe can follow.
 trait Listen {
@@ -90,19 +93,31 @@ pub async fn run<H: Host>(
 /// Takes the lock that makes this the only agent of its vault; the kernel gives it back when
 /// the process ends, however it ends.
 fn hold_lock(path: &Path) -> Result<fs::File> {
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .read(true)
-        .open(path)
-        .map_err(|e| file_problem(path, &e))?;
+    let file = lock_file(path).map_err(|e| file_problem(path, &e))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {
             Err(Error::new(ErrorCode::VaultInUse, "another agent serves this vault"))
         }
         Err(e) => Err(file_problem(path, &e.into())),
+    }
+}
+
+/// The file that is locked; where nothing can be written, as it is, and where there is none, the
+/// folder that it would be in.
+fn lock_file(path: &Path) -> io::Result<fs::File> {
+    let opened =
+        fs::OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path);
+    match opened {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            fs::File::open(path).or_else(|_| fs::File::open(path.parent().unwrap_or(path)))
+        }
+        opened => opened,
     }
 }
 
@@ -171,9 +186,23 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, handle: &Hand
         Ok(Ok(None)) => return,
         Ok(Ok(Some(Wish::Stop))) => return handle.stop().await,
         Ok(Ok(Some(Wish::Request(Request::Subscribe)))) => return push(stream, handle).await,
-        Ok(Ok(Some(Wish::Request(request)))) => handle.request(request).await,
+        Ok(Ok(Some(Wish::Request(request)))) => {
+            return answer(stream, handle, request).await;
+        }
     };
     let _ = write(&mut stream, &response).await;
+}
+
+/// Passes a request on and writes its answer. The log says when each came and went, so that what
+/// was under way at a crash can be told; never what it was.
+async fn answer(mut stream: impl AsyncWrite + Unpin, handle: &Handle, request: Request) {
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
+    log::debug!("request {number}: arrived");
+    let response = handle.request(request).await;
+    match write(&mut stream, &response).await {
+        Ok(()) => log::debug!("request {number}: answered"),
+        Err(_) => log::debug!("request {number}: nobody waits for its answer"),
+    }
 }
 
 enum Wish {

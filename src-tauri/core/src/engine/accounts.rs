@@ -15,13 +15,16 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
 use crate::platform::connection::ca_file;
 use crate::platform::{
-    AnyPlatform, Asked, Auth, Connection, Finding, Kind, Operation, Platform, PlatformError,
+    AnyPlatform, Asked, Auth, Connection, Finding, Kind, NetworkKind, Operation, Platform,
+    PlatformError,
 };
 use crate::session::Session;
 use crate::vault::Change;
 
 /// The longest display name of an account, in characters.
 const NAME_MAX: usize = 80;
+/// How many seconds two clocks may differ before that is told (platforms.md G.11).
+const SKEW_TOLD: i64 = 120;
 
 impl<H: Host> Engine<H> {
     /// Adds an account. A hub that the user typed in is asked whether it is one; that nobody
@@ -39,7 +42,7 @@ impl<H: Host> Engine<H> {
         let http = self.sessions.http.clone();
         let probe = async move { platform.probe(&http, &connection).await };
         self.work(probe, move |engine, probed: Asked<()>| match probed {
-            Err(error) if !is_offline(&error) => reply.answer(Err(error.into())),
+            Err(error) if !nobody_answers(&error) => reply.answer(Err(error.into())),
             Ok(()) | Err(_) => engine.put_account(account, reply),
         });
     }
@@ -56,10 +59,15 @@ impl<H: Host> Engine<H> {
         if let Err(error) = self.state.need_not_locked() {
             return reply.answer(Err(error));
         }
-        let view = account.view();
-        self.state.accounts.insert(account.meta.id, account);
-        self.persist_account(view.id);
-        reply.answer(Ok(Answer::Account(view)));
+        let record = account_record(&account.meta);
+        self.persist_then(record.into_iter().collect(), move |engine, kept| {
+            let view = account.view();
+            // A vault that was locked meanwhile holds it, and shows it when it is opened.
+            if kept.is_ok() && engine.state.need_not_locked().is_ok() {
+                engine.state.accounts.insert(account.meta.id, account);
+            }
+            reply.answer(kept.map(|()| Answer::Account(view)));
+        });
     }
 
     pub(super) fn take_in_account(&mut self, meta: AccountMeta) {
@@ -89,6 +97,7 @@ impl<H: Host> Engine<H> {
             let name = name.as_deref().map(account_name).transpose()?;
             let username = username.as_deref().map(user_name).transpose()?;
             let account = self.state.account_mut(id)?;
+            let before = account.meta.clone();
             account.meta.name = name.unwrap_or_else(|| account.meta.name.clone());
             account.meta.username = username.or_else(|| account.meta.username.take());
             match client_id.as_deref().map(str::trim) {
@@ -98,14 +107,21 @@ impl<H: Host> Engine<H> {
                 }
                 None => {}
             }
-            Ok(())
+            Ok((before, account_record(&account.meta)))
         });
-        if let Err(error) = edited {
-            return reply.answer(Err(error));
-        }
+        let (before, record) = match edited {
+            Ok(edited) => edited,
+            Err(error) => return reply.answer(Err(error)),
+        };
         self.refresh_facts(id);
-        self.persist_account(id);
-        reply.answer(self.state.account(id).map(|account| Answer::Account(account.view())));
+        self.persist_then(record.into_iter().collect(), move |engine, kept| {
+            if let (Err(_), Ok(account)) = (&kept, engine.state.account_mut(id)) {
+                account.meta = before;
+                engine.refresh_facts(id);
+            }
+            let view = |()| engine.state.account(id).map(|account| account.view());
+            reply.answer(kept.and_then(view).map(Answer::Account));
+        });
     }
 
     pub(super) fn remove_account(&mut self, id: AccountId, then: OnRemove, reply: Reply) {
@@ -162,20 +178,26 @@ impl<H: Host> Engine<H> {
     /// Takes the account out; with its credentials, or leaving them in the vault.
     fn drop_account(&mut self, id: AccountId, credentials: bool, reply: Reply) {
         let mut changes = vec![Change::Remove { id }];
-        changes.extend(self.forget_session(id));
-        if credentials {
-            let theirs: Vec<CredentialMeta> =
-                self.state.credentials.values().filter(|m| m.account == id).cloned().collect();
-            for meta in theirs {
-                self.state.credentials.remove(&meta.id);
-                changes.push(Change::Remove { id: meta.id });
-                changes.extend(self.history_line(HistoryEvent::Forgotten, &meta, None));
-            }
+        let session = self.sessions.live.get(&id).map(|live| live.record);
+        changes.extend(session.map(|id| Change::Remove { id }));
+        let all = self.state.credentials.values();
+        let theirs: Vec<CredentialMeta> =
+            all.filter(|meta| credentials && meta.account == id).cloned().collect();
+        for meta in &theirs {
+            changes.push(Change::Remove { id: meta.id });
+            changes.extend(self.history_line(HistoryEvent::Forgotten, meta, None));
         }
-        self.state.accounts.remove(&id);
-        self.state.alerts.retain(|_, alert| alert.account != Some(id));
-        self.persist(changes);
-        reply.answer(Ok(Answer::Done));
+        self.persist_then(changes, move |engine, kept| {
+            if kept.is_ok() {
+                for meta in theirs {
+                    engine.state.credentials.remove(&meta.id);
+                }
+                engine.forget_session(id);
+                engine.state.accounts.remove(&id);
+                engine.state.alerts.retain(|_, alert| alert.account != Some(id));
+            }
+            reply.answer(kept.map(|()| Answer::Done));
+        });
     }
 
     /// Reads the workspaces, by whatever opens the account.
@@ -236,6 +258,7 @@ impl<H: Host> Engine<H> {
             }
         }
         self.look_at_sessions();
+        self.look_at_skew(id);
         match asked {
             Ok(value) => {
                 self.state.offline = false;
@@ -246,6 +269,20 @@ impl<H: Host> Engine<H> {
                 Err(error.into())
             }
         }
+    }
+
+    /// Says when this computer's clock and the platform's differ by minutes.
+    fn look_at_skew(&mut self, id: AccountId) {
+        let Ok((_, connection)) = self.connection(id) else { return };
+        let host = connection.host();
+        let seconds = self.sessions.http.skew(host).unwrap_or(0);
+        if seconds.abs() <= SKEW_TOLD {
+            return self.withdraw(ErrorCode::ClockOff, Some(id));
+        }
+        let (minutes, side) = (seconds.abs() / 60, if seconds > 0 { "behind" } else { "ahead" });
+        let what = format!("this computer's clock is {minutes} minutes {side} of {host}");
+        let error = Error::new(ErrorCode::ClockOff, what).with("seconds", seconds);
+        self.alert(error.with("host", host), Some(id), None);
     }
 
     /// What the descriptor says of the account, as it is signed in now.
@@ -317,6 +354,13 @@ fn make_account(new: &NewAccount) -> Result<(AnyPlatform, Connection, Account)> 
     };
     let facts = facts(platform, &connection, &meta, None);
     Ok((platform, connection, Account { meta, facts, signed_in: None }))
+}
+
+/// Nothing was there to say whether it is such a platform. Whoever took the connection and broke it
+/// was there.
+fn nobody_answers(error: &PlatformError) -> bool {
+    use NetworkKind::{Dns, Refused};
+    matches!(error.kind, Kind::Network { kind: Dns | Refused, .. })
 }
 
 fn is_offline(error: &PlatformError) -> bool {

@@ -33,6 +33,11 @@ impl Reply {
         self.send(disclosure.map_or_else(Response::Failed, Response::Disclosure));
     }
 
+    /// Answers a request of either kind that was not begun.
+    pub fn refuse(self, error: Error) {
+        self.send(Response::Failed(error));
+    }
+
     fn send(self, response: Response) {
         // The client may have left; what it asked for is done all the same.
         let _ = self.0.send(response);
@@ -51,11 +56,10 @@ impl Handle {
             }
         };
         let (reply, answer) = oneshot::channel();
-        let sent = self.inbox.send((message, Reply(reply))).await;
-        let answered = if sent.is_ok() { answer.await.ok() } else { None };
-        answered.unwrap_or_else(|| {
-            Response::Failed(Error::new(ErrorCode::AgentUnreachable, "the agent is ending"))
-        })
+        if self.inbox.send((message, Reply(reply))).await.is_err() {
+            return Response::Failed(unread());
+        }
+        answer.await.unwrap_or_else(|_| Response::Failed(ending()))
     }
 
     /// Asks.
@@ -92,6 +96,19 @@ impl Handle {
     pub async fn ended(&self) {
         self.inbox.closed().await;
     }
+}
+
+/// The parameter of [`ErrorCode::AgentUnreachable`] that says that nothing was begun: another agent
+/// may be asked the same.
+pub const UNREAD: &str = "unread";
+
+/// What a request is told that came when the engine had ended already.
+pub(super) fn unread() -> Error {
+    ending().with(UNREAD, true)
+}
+
+fn ending() -> Error {
+    Error::new(ErrorCode::AgentUnreachable, "the agent is ending")
 }
 
 /// A request that can be made with a secret or without, and is answered in its own kind.

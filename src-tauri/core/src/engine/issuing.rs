@@ -162,11 +162,9 @@ impl<H: Host> Engine<H> {
                 let session = open_access(&keeper, access).await?;
                 Ok(settle_lost(&keeper, platform, &session, id, &intent).await)
             };
-            self.work(settle, move |engine, settled: Result<Error>| match settled {
-                Ok(told) if told.code != ErrorCode::NotFound => {
-                    engine.alert(told, Some(account), None);
-                }
-                Ok(_) => {}
+            self.work(settle, move |engine, settled: Result<Settled>| match settled {
+                Ok(Settled::Told(told)) => engine.alert(told, Some(account), None),
+                Ok(Settled::NotMade) => {}
                 Err(error) => engine.alert(error, Some(account), None),
             });
         }
@@ -188,10 +186,12 @@ impl TokenJob {
             Ok(intent) => intent,
             Err(error) => return Heard { auth, learned: None, outcome: Err(error) },
         };
+        log::debug!("token {}: intent written", self.intent);
         // The engine may have ended; then nobody shows activities any more.
         let _ = committed.send(());
         let workspace = &self.request.workspace;
         let outcome = self.platform.issue(&self.session, workspace, &self.asked()).await;
+        log::debug!("token {}: answered", self.intent);
         let (asked, outcome) = self.settle(outcome, &intent).await;
         let finding =
             learn(self.platform, &self.session, workspace, Operation::Issue, &asked).await;
@@ -244,9 +244,19 @@ impl TokenJob {
                 (Err(error), gone.and(Err(told)))
             }
             IssueOutcome::Unknown(error) => {
-                let told =
-                    settle_lost(&self.keeper, self.platform, &self.session, self.intent, intent)
-                        .await;
+                let told = match settle_lost(
+                    &self.keeper,
+                    self.platform,
+                    &self.session,
+                    self.intent,
+                    intent,
+                )
+                .await
+                {
+                    Settled::Told(told) => told,
+                    // It failed as it says it did, and asking again is safe.
+                    Settled::NotMade => Error::from(error.clone()).with("made", false),
+                };
                 (Err(error), Err(told))
             }
         }
@@ -267,6 +277,7 @@ impl TokenJob {
             )
             .with("revoked", revoked));
         }
+        log::debug!("token {}: kept", self.intent);
         if meta.platform_id.is_none() {
             self.find_id(&mut meta, intent).await;
         }
@@ -317,16 +328,23 @@ impl TokenJob {
     }
 }
 
+/// What is known of a request whose answer was lost.
+enum Settled {
+    /// The platform's list shows that nothing was made.
+    NotMade,
+    /// What the user must know.
+    Told(Error),
+}
+
 /// After a lost answer: looks for what was made. What is surely ours is revoked, since its key
-/// is lost; more than one candidate is left alone and shown. Returns what to tell the user;
-/// [`ErrorCode::NotFound`] stands for "nothing was made".
+/// is lost; more than one candidate is left alone and shown.
 async fn settle_lost(
     keeper: &Keeper,
     platform: AnyPlatform,
     session: &Session,
     id: Id,
     intent: &Intent,
-) -> Error {
+) -> Settled {
     let unknown = |what: &str| {
         Error::new(ErrorCode::OutcomeUnknown, what)
             .with("name", &intent.name)
@@ -334,25 +352,33 @@ async fn settle_lost(
     };
     let Ok(listed) = platform.tokens(session, &intent.workspace).await else {
         // The intent stays, and is settled when the platform answers again.
-        return unknown("the answer was lost and the list cannot be read; nothing was sent twice");
+        return Settled::Told(unknown(
+            "the answer was lost and the list cannot be read; nothing was sent twice",
+        ));
     };
     let told = match reconcile(intent, &listed) {
-        Verdict::NotMade => {
-            Error::new(ErrorCode::NotFound, "the answer was lost, and no token was made")
-        }
+        Verdict::NotMade => Settled::NotMade,
         Verdict::Ours(token) => {
             let token_id = token.id.clone().unwrap_or_default();
             match platform.revoke(session, &intent.workspace, &token_id).await {
-                Ok(_) => unknown("the answer was lost; the token that was made was revoked")
-                    .with("revoked", true)
-                    .with("token_id", token_id),
-                Err(_) => return unknown("the answer was lost; a token may have been made"),
+                Ok(_) => Settled::Told(
+                    unknown("the answer was lost; the token that was made was revoked")
+                        .with("revoked", true)
+                        .with("token_id", token_id),
+                ),
+                Err(_) => {
+                    return Settled::Told(unknown(
+                        "the answer was lost; a token may have been made",
+                    ));
+                }
             }
         }
         Verdict::Unclear(tokens) => {
             let ids: Vec<&str> = tokens.iter().filter_map(|token| token.id.as_deref()).collect();
-            unknown("the answer was lost, and more than one token may be the one")
-                .with("candidates", ids.join(" "))
+            Settled::Told(
+                unknown("the answer was lost, and more than one token may be the one")
+                    .with("candidates", ids.join(" ")),
+            )
         }
     };
     // Settled; if this fails, it is settled once more at the next unlock.

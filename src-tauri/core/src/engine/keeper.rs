@@ -4,6 +4,7 @@
 //! Jobs run one after the other; [`Permit`]s say that a commit is still to come which must not
 //! be cut off by a lock or by the agent's end (security.md 3.10).
 
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -109,24 +110,34 @@ impl Keeper {
         (Self { jobs, permits }, problem)
     }
 
-    /// Runs a job on the thread.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Kept) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    /// Runs a job on the thread. It is in the queue when this returns, so that jobs run in the order
+    /// in which they were asked for; the future only waits.
+    pub fn run<T, F>(&self, job: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Kept) -> Result<T> + Send + 'static,
+    {
         let (done, outcome) = oneshot::channel();
         let job: Job = Box::new(move |kept| {
             // Whoever asked may not wait any more; the work counts all the same.
             let _ = done.send(job(kept));
         });
-        let gone = || Error::internal("the vault's thread has ended");
-        self.jobs.send(job).map_err(|_| gone())?;
-        outcome.await.map_err(|_| gone())?
+        let gone = |()| Error::internal("the vault's thread has ended");
+        let sent = self.jobs.send(job).map_err(|_| ());
+        async move {
+            sent.map_err(gone)?;
+            outcome.await.map_err(|_| gone(()))?
+        }
     }
 
-    /// One transaction; returns after COMMIT.
-    pub async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        self.run(|kept| Ok(kept.vault.open()?.commit(changes)?)).await
+    /// One transaction, in the order of the calls; the future ends after COMMIT.
+    pub fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Result<()>> + Send + use<> {
+        self.run(|kept| {
+            log::debug!("commit: begun");
+            kept.vault.open()?.commit(changes)?;
+            log::debug!("commit: done");
+            Ok(())
+        })
     }
 
     /// Announces a commit that must not be cut.

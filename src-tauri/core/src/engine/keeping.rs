@@ -115,10 +115,11 @@ impl<H: Host> Engine<H> {
         self.work(job, move |engine, heard: Result<Heard<Revoked>>| {
             engine.end(activity);
             let revoked = heard.and_then(|heard| engine.take_heard(meta.account, heard));
-            reply.answer(revoked.and_then(|_| {
+            let told = revoked.and_then(|_| {
                 engine.mark_revoked(&meta);
                 engine.view_of(meta.id).map(Answer::Credential)
-            }));
+            });
+            engine.after_commits(move |_| reply.answer(told));
         });
     }
 
@@ -209,8 +210,7 @@ impl<H: Host> Engine<H> {
     fn take_out(&mut self, meta: CredentialMeta, reply: Reply) {
         let mut changes = vec![Change::Remove { id: meta.id }];
         changes.extend(self.history_line(HistoryEvent::Forgotten, &meta, None));
-        let keeper = self.keeper.clone();
-        self.work(async move { keeper.commit(changes).await }, move |engine, removed| {
+        self.work(self.keeper.commit(changes), move |engine, removed| {
             if removed.is_ok() {
                 engine.state.credentials.remove(&meta.id);
                 engine.state.missing.remove(&meta.id);
@@ -223,13 +223,28 @@ impl<H: Host> Engine<H> {
     pub(super) fn rename(&mut self, id: CredentialId, name: String, reply: Reply) {
         let ready = check_name(&name).and_then(|()| self.state.credential(id).cloned());
         match ready {
-            Ok(meta) => {
-                self.note(HistoryEvent::Renamed, &meta, Some(&name));
-                self.change_meta(id, |meta| meta.name = name);
-                reply.answer(self.view_of(id).map(Answer::Credential));
-            }
+            Ok(meta) => self.rename_to(meta, name, reply),
             Err(error) => reply.answer(Err(error)),
         }
+    }
+
+    /// The state has the new name at once, so that nothing else writes the old one over it; it goes
+    /// back where the vault could not take it.
+    fn rename_to(&mut self, old: CredentialMeta, name: String, reply: Reply) {
+        let mut changes =
+            Vec::from_iter(self.history_line(HistoryEvent::Renamed, &old, Some(&name)));
+        let renamed = CredentialMeta { name, ..old.clone() };
+        match relabel(&renamed) {
+            Ok(change) => changes.push(change),
+            Err(error) => return reply.answer(Err(error)),
+        }
+        self.state.credentials.insert(old.id, renamed);
+        self.persist_then(changes, move |engine, kept| {
+            if let (Err(_), Some(meta)) = (&kept, engine.state.credentials.get_mut(&old.id)) {
+                meta.name.clone_from(&old.name);
+            }
+            reply.answer(kept.and_then(|()| engine.view_of(old.id).map(Answer::Credential)));
+        });
     }
 
     /// Stores a key that the user brought. The same key again updates what is known about it.

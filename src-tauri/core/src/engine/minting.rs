@@ -114,7 +114,9 @@ async fn mint(
             Err(error) => return Ok(Heard { auth, learned: None, outcome: Err(error.into()) }),
         },
     };
+    log::debug!("s3: asking");
     let asked = platform.issue_s3(&session, &workspace).await;
+    log::debug!("s3: answered");
     let finding = learn(platform, &session, &workspace, Operation::S3, &asked).await;
     let outcome = asked.map(|issued| (issued, location)).map_err(Error::from);
     Ok(Heard { auth, learned: Some((Operation::S3, finding)), outcome })
@@ -147,6 +149,7 @@ async fn store_s3(
         ..meta
     };
     keeper.commit(vec![put_credential(&meta, &issued.secret)?]).await?;
+    log::debug!("s3: kept");
     Ok(meta)
 }
 

@@ -41,8 +41,8 @@ use crate::host::Host;
 use crate::issuance::Intent;
 use crate::paths::Paths;
 use crate::settings;
-pub use handle::Handle;
 use handle::{Answered, Message, Reply};
+pub use handle::{Handle, UNREAD};
 use keeper::Keeper;
 use sessions::Sessions;
 use state::State;
@@ -149,6 +149,9 @@ impl<H: Host> Engine<H> {
             self.publish();
         }
         requests.close();
+        while let Ok((_, reply)) = requests.try_recv() {
+            reply.refuse(handle::unread());
+        }
         // Ending must not hang on a vault that fails to close: its keys end with the process.
         let _ = self.keeper.close().await;
     }
@@ -352,6 +355,11 @@ impl<H: Host> Engine<H> {
         let id = fresh_id();
         let at = self.clock.now();
         self.state.alerts.insert(id, AlertView { id, error, at, account, credential });
+    }
+
+    /// Takes back what [`Self::alert`] told, where it is so no more.
+    fn withdraw(&mut self, code: ErrorCode, account: Option<AccountId>) {
+        self.state.alerts.retain(|_, alert| alert.error.code != code || alert.account != account);
     }
 
     fn set_settings(&mut self, settings: crate::api::Settings, reply: Reply) {

@@ -127,13 +127,16 @@ impl<H: Host> Engine<H> {
         }
         self.persist(change.into_iter().collect());
         self.persist_account(id);
-        let Some(session) = session else { return reply.answer(Ok(Answer::Done)) };
+        let Some(session) = session else {
+            return self.after_commits(|_| reply.answer(Ok(Answer::Done)));
+        };
         let end = async move { session.sign_out(everywhere).await };
-        self.work(end, |_, ended: Asked<()>| {
-            reply.answer(ended.map(|()| Answer::Done).map_err(|error| {
+        self.work(end, |engine, ended: Asked<()>| {
+            let told = ended.map(|()| Answer::Done).map_err(|error| {
                 // Here it is over whatever the platform said.
                 Error::from(error).with("signed_out_here", true)
-            }));
+            });
+            engine.after_commits(|_| reply.answer(told));
         });
     }
 

@@ -333,11 +333,29 @@ impl<H: Host> Engine<H> {
         if self.state.vault.state != VaultState::Unlocked || changes.is_empty() {
             return;
         }
-        let keeper = self.keeper.clone();
-        self.work(async move { keeper.commit(changes).await }, |engine, outcome| {
+        self.work(self.keeper.commit(changes), |engine, outcome| {
             if let Err(error) = outcome {
                 engine.alert(error, None, None);
             }
         });
+    }
+
+    /// Commits, and goes on when that is known: what is acknowledged then is on the disk. Before
+    /// there is a vault nothing is committed, and nothing is promised.
+    pub(super) fn persist_then(
+        &mut self,
+        changes: Vec<Change>,
+        then: impl FnOnce(&mut Self, Result<()>) + Send + 'static,
+    ) {
+        if self.state.vault.state == VaultState::Missing {
+            return then(self, Ok(()));
+        }
+        self.work(self.keeper.commit(changes), then);
+    }
+
+    /// Goes on when everything that was given to [`Self::persist`] so far is on the disk, or has been
+    /// told as an alert.
+    pub(super) fn after_commits(&mut self, then: impl FnOnce(&mut Self) + Send + 'static) {
+        self.work(self.keeper.run(|_| Ok(())), |engine, _: Result<()>| then(engine));
     }
 }

@@ -11,7 +11,7 @@ use super::state::{State, minute};
 use crate::api::{HistoryEvent, VaultState};
 use crate::clock::span;
 use crate::credential::CredentialMeta;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::expiry::{self, Claim, Lead, Watch};
 use crate::host::{Host, Notice};
 use crate::notices;
@@ -154,20 +154,25 @@ impl<H: Host> Engine<H> {
         let permit = self.keeper.permit().ok();
         let told = claims.clone();
         let show = async move {
-            let shown = host.notify(notice).await.is_ok();
-            let marked = if shown { mark(&keeper, told).await } else { Ok(()) };
+            let shown = host.notify(notice).await;
+            let marked = if shown.is_ok() { mark(&keeper, told).await } else { Ok(()) };
             drop(permit);
             (shown, marked)
         };
-        self.work(show, move |engine, (shown, marked): (bool, Result<()>)| {
+        self.work(show, move |engine, (shown, marked): (Result<()>, Result<()>)| {
             if let Err(error) = marked {
                 engine.alert(error, None, None);
             }
-            if shown {
-                engine.warned(&claims);
-            } else {
+            match shown {
+                Ok(()) => {
+                    engine.withdraw(ErrorCode::NoticeNotShown, None);
+                    engine.warned(&claims);
+                }
                 // No desktop answered; the window shows it anyway, and it is tried again.
-                engine.warnings.waiting.extend(claims);
+                Err(error) => {
+                    engine.alert(error, None, None);
+                    engine.warnings.waiting.extend(claims);
+                }
             }
         });
     }

@@ -51,6 +51,8 @@ impl Place {
             return Err(refused(&path, "is not a plain file"));
         }
         check_owner(&path, &meta)?;
+        rustix::fs::access(&path, rustix::fs::Access::READ_OK)
+            .map_err(|error| unreadable(&path, &error.into()))?;
         let lock = lock(&path)?;
         let was_open = close_to_others(&path, &meta)?;
         let read_only = lock.is_none() || !writable(&path);

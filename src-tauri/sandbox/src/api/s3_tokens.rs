@@ -59,5 +59,7 @@ pub(crate) fn issue(app: &Shared, workspace: &str, life: i64) -> Minted {
         expires: now + data.settings.s3_lifetime.unwrap_or(life),
     };
     data.s3.insert(access_key.clone(), grant.clone());
+    data.hand_out("s3_secret_key", &grant.secret_key);
+    data.hand_out("s3_session_token", &grant.session_token);
     Minted { access_key, grant }
 }

@@ -57,6 +57,7 @@ pub(crate) fn make(
         fingerprint: fingerprint(&secret),
     };
     data.tokens.push(token.clone());
+    data.hand_out("api_token", &secret);
     Ok((token, secret))
 }
 

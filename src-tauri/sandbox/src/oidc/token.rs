@@ -239,6 +239,8 @@ fn issue(app: &App, grant_id: &str, jti: &str, narrowed: Option<&str>) -> Result
     let offline = grant.is_offline();
     let refresh_life = if offline { 0 } else { lifetimes.refresh_seconds };
     let refresh = issued.refresh(jti, &scope, refresh_life);
+    let id_token = has(&scope, "openid")
+        .then(|| issued.id(&access, auth_time, grant.nonce.as_deref(), lifetimes.access_seconds));
     let mut answer = json!({
         "access_token": access,
         "expires_in": lifetimes.access_seconds,
@@ -249,9 +251,13 @@ fn issue(app: &App, grant_id: &str, jti: &str, narrowed: Option<&str>) -> Result
         "session_state": grant.sid,
         "scope": scope_text(&scope),
     });
-    if let (true, Value::Object(map)) = (has(&scope, "openid"), &mut answer) {
-        let id = issued.id(&access, auth_time, grant.nonce.as_deref(), lifetimes.access_seconds);
-        map.insert("id_token".to_owned(), id.into());
+    if let (Some(id), Value::Object(map)) = (&id_token, &mut answer) {
+        map.insert("id_token".to_owned(), id.clone().into());
+    }
+    data.hand_out("access_token", &access);
+    data.hand_out("refresh_token", &refresh);
+    if let Some(id) = id_token {
+        data.hand_out("id_token", &id);
     }
     Ok(answer)
 }

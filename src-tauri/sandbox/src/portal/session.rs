@@ -142,6 +142,11 @@ impl PortalStore {
         Verdict::Live { username, renewed }
     }
 
+    /// Every value that a session has or had.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &String> {
+        self.values.keys()
+    }
+
     /// Whose session a value is or was; changes nothing.
     pub(crate) fn owner(&self, value: &str) -> Option<&str> {
         let session = self.sessions.get(&self.values.get(value)?.session)?;
