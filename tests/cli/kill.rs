@@ -449,8 +449,12 @@ impl Step {
     fn asks_before(&self) -> usize {
         match self {
             Self::Account(_) => 0,
-            Self::SignIn | Self::RequestS3 | Self::Paste(..) => 1,
-            Self::Rename(..) | Self::Forget(_) | Self::Revoke(_) => 1,
+            Self::SignIn
+            | Self::RequestS3
+            | Self::Paste(..)
+            | Self::Rename(..)
+            | Self::Forget(_)
+            | Self::Revoke(_) => 1,
             // The lifetime is preset by the descriptor, which is asked for.
             Self::Request(_) => 2,
         }

@@ -156,6 +156,8 @@ struct Totals {
     environments: u64,
     files: u64,
     hits: u64,
+    /// Whether a crash left nothing behind; `None`: not tried.
+    crash: Option<bool>,
     known_bad: Vec<(&'static str, bool)>,
 }
 
@@ -182,6 +184,15 @@ fn report(add: impl FnOnce(&mut Totals)) {
             name.split_once('_').map_or("", |n| n.0),
             ">=1",
             count > 0,
+        );
+    }
+    if let Some(nothing) = totals.crash {
+        report.check(
+            "crash_leaves_nothing",
+            f64::from(u8::from(!nothing)),
+            "core files",
+            "=0",
+            nothing,
         );
     }
     // Absent where the kernel does not let us look: that is no failure, and no success.
@@ -211,6 +222,36 @@ mod tests {
     use crate::home::Home;
 
     const SECRET: &[u8] = b"454f4448c0ffee5eed0fc0ffee5eed0f";
+
+    /// An agent that holds an open vault and crashes: the kernel may keep no picture of its memory,
+    /// and what it leaves behind is searched as everything is.
+    #[test]
+    fn a_crash_leaves_nothing_behind() {
+        let home = Home::new();
+        home.init_cheaply();
+        home.json(&["agent", "stop"]);
+        let mut agent = home.start_agent();
+        home.unlock();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", agent.pid()));
+        let limits = limits.expect("the kernel tells");
+        let none = limits.lines().any(|line| {
+            line.starts_with("Max core file size")
+                && line.split_whitespace().skip(4).take(2).eq(["0", "0"])
+        });
+        let mut kill = std::process::Command::new("kill");
+        let sent = kill.args(["-ABRT", &agent.pid().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        agent.wait();
+        let cores = [home.path(), &home.own(), std::path::Path::new("/")].into_iter().any(|at| {
+            let entries = std::fs::read_dir(at).into_iter().flatten().flatten();
+            let pid = agent.pid().to_string();
+            entries
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .any(|name| name.starts_with("core") && name.ends_with(&pid))
+        });
+        super::report(|totals| totals.crash = Some(none && !cores));
+        assert!(none && !cores, "{limits}");
+    }
 
     /// A secret in each form, at each alignment, in a file, a file's name, an output, an argument and
     /// an environment: each must be found.

@@ -112,8 +112,8 @@ fn revoking(
     check.refused(stage, &verb, wanted);
     stage.calm();
     stage.stay_signed_in();
-    let state = stage.home.json(&["show", "kept"])["state"].clone();
-    check.so("it is still active", state == "active" && stage.sandbox.tokens().len() == 1);
+    let shown = stage.home.json(&["show", "kept"]);
+    check.so("it is still active", shown["state"] == "active" && stage.sandbox.tokens().len() == 1);
 }
 
 #[test]

@@ -58,6 +58,9 @@ fn vault_missing() {
     check.done();
 }
 
+/// What is done to a file's bytes.
+type Harm = fn(&mut Vec<u8>);
+
 #[test]
 fn vault_damaged() {
     let stage = Stage::with_key();
@@ -66,7 +69,6 @@ fn vault_damaged() {
     stage.home.json(&["agent", "stop"]);
     let good = fs::read(vault(&stage)).expect("reads");
     let page = |n: usize| n * 4096;
-    type Harm = fn(&mut Vec<u8>);
     let harms: [(&str, &str, Harm); 6] = [
         ("its last page is gone", "vault_damaged", |bytes| bytes.truncate(bytes.len() - 4096)),
         ("half of it is gone", "vault_damaged", |bytes| bytes.truncate(bytes.len() / 2)),

@@ -87,7 +87,7 @@ fn add<'a>(hub: &'a str, name: &'a str) -> Vec<&'a str> {
     [&ADD[..], &["--hub", hub, "--name", name]].concat()
 }
 
-fn cookies<'a>(name: &'a str) -> [&'a str; 5] {
+fn cookies(name: &str) -> [&str; 5] {
     ["sign-in", name, "--with", "portal", "--cookies-stdin"]
 }
 

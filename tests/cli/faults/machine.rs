@@ -43,6 +43,7 @@ fn no_notification_daemon() {
     stage.home.set("DBUS_SESSION_BUS_ADDRESS", bus.address());
     stage.home.init_cheaply();
     stage.home.json(&["account", "add", "eodh"]);
+    #[allow(clippy::disallowed_methods, reason = "the agent looks at the real clock too")]
     let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(30)).to_string();
     let paste = ["sign-in", "--with", "paste", "--key-stdin", "-w", WORKSPACE, "--name", "soon"];
     stage.home.json_with(&[&paste[..], &["--expires", &soon]].concat(), KEY);

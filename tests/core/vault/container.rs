@@ -35,7 +35,7 @@ const PRAGMAS: [(&str, &str); 14] = [
     ("user_version", "1"),
 ];
 
-fn differing(read: &BTreeMap<String, String>) -> Vec<&'static str> {
+pub fn differing(read: &BTreeMap<String, String>) -> Vec<&'static str> {
     let differs = |(name, value): &(&str, &str)| read.get(*name).is_none_or(|read| read != value);
     PRAGMAS.into_iter().filter(differs).map(|(name, _)| name).collect()
 }

@@ -1,5 +1,6 @@
 //! The vault through its public surface: making, opening, storing, listing, revealing, locking.
 
+mod agent;
 mod container;
 mod flips;
 mod golden;

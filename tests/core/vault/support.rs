@@ -90,17 +90,19 @@ pub struct Sample {
 }
 
 pub fn sample_of(records: usize, more: usize) -> Sample {
+    let body = |n: usize| format!("body {n}{}", "x".repeat(more));
+    sample_with(records, |n, id| put(id, &format!("label {n}"), &body(n)), "about to issue")
+}
+
+/// A vault with what `record` makes of a number and an id, and an intent.
+pub fn sample_with(records: usize, record: impl Fn(usize, Id) -> Change, intent: &str) -> Sample {
     let dir = folder();
     let path = dir.path().join("vault.db");
     let mut vault = make(&path);
     let mut ids: Vec<Id> = (0..records).map(|_| new_id()).collect();
     ids.sort();
-    let mut changes: Vec<Change> = ids
-        .iter()
-        .enumerate()
-        .map(|(n, id)| put(*id, &format!("label {n}"), &format!("body {n}{}", "x".repeat(more))))
-        .collect();
-    changes.push(Change::PutIntent { id: new_id(), body: secret("about to issue") });
+    let mut changes: Vec<Change> = ids.iter().enumerate().map(|(n, id)| record(n, *id)).collect();
+    changes.push(Change::PutIntent { id: new_id(), body: secret(intent) });
     vault.commit(changes).expect("commits");
     Sample { _dir: dir, path, ids }
 }
@@ -153,7 +155,7 @@ pub fn told(vault: &Vault) -> Result<Vec<String>, VaultError> {
 pub fn report(add: impl FnOnce(&mut Report)) {
     static REPORT: Mutex<Option<Report>> = Mutex::new(None);
     let mut slot = REPORT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let report = slot.get_or_insert_with(|| Report::new("vault", "make test"));
+    let report = slot.get_or_insert_with(|| Report::new("vault", "test-rust"));
     add(report);
     report.write();
 }

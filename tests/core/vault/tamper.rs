@@ -11,17 +11,17 @@ use super::support::{
 };
 
 /// An edit by somebody who can write the file, and what the vault must say to it.
-struct Edit {
-    name: &'static str,
-    apply: fn(&Sample, &Path),
-    expect: VaultError,
+pub struct Edit {
+    pub name: &'static str,
+    pub apply: fn(&Sample, &Path),
+    pub expect: VaultError,
 }
 
 fn damaged(name: &'static str, expect: Damage, apply: fn(&Sample, &Path)) -> Edit {
     Edit { name, apply, expect: VaultError::Damaged(expect) }
 }
 
-fn edits() -> Vec<Edit> {
+pub fn edits() -> Vec<Edit> {
     let mut all = rows();
     all.extend(slots());
     all.extend(container());

@@ -275,12 +275,8 @@ fn answers(stream: &UnixStream) -> io::Result<bool> {
 /// begun. Elsewhere these codes promise less, and the break is told.
 fn before_the_answer(e: &io::Error) -> Broke {
     let error = unreachable_agent(&format!("the connection broke: {e}"));
-    match e.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe if cfg!(target_os = "linux") => {
-            Broke::Unread(error)
-        }
-        _ => Broke::Told(error),
-    }
+    let closed = matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+    if closed && cfg!(target_os = "linux") { Broke::Unread(error) } else { Broke::Told(error) }
 }
 
 /// Whether an agent that is ending says that it has not begun the request.

@@ -119,7 +119,7 @@ impl<H: Host> Engine<H> {
                 account.meta = before;
                 engine.refresh_facts(id);
             }
-            let view = |()| engine.state.account(id).map(|account| account.view());
+            let view = |()| engine.state.account(id).map(Account::view);
             reply.answer(kept.and_then(view).map(Answer::Account));
         });
     }
