@@ -548,7 +548,7 @@ fn kill(seed: u64, kills: u32) -> Found {
         Round { sandbox: &sandbox, home: &home, lot: Lot(seed), told, clients: &home, number: 0 };
     // A machine may be so fast that too many requests are answered before the blow.
     while found.kills < kills
-        || (found.within() < kills * WITHIN / KILLS && found.kills < 2 * kills)
+        || (found.within() < (kills * WITHIN).div_ceil(KILLS) && found.kills < 2 * kills)
     {
         round.run(&mut found, &Round::draw);
     }

@@ -96,9 +96,10 @@ fn wrong_hub_url() {
     let stage = Stage::new();
     let mut check = Check::new("wrong_hub_url");
     let page = Parrot::start(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>Hello</html>\r\n",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>Hello</html>\r\n",
     );
-    let nothing = Parrot::start("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let nothing =
+        Parrot::start("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     let babble = Parrot::start("SSH-2.0-OpenSSH_9.2p1\r\n");
     for hub in [&page.origin, &nothing.origin] {
         check.refused(&stage, &add(hub, "x"), wanted("not_this_platform", 1));
@@ -171,7 +172,7 @@ fn tls_failure() {
         check.refused(&stage, &add(&hub, name), wanted("tls", 1));
     }
     // A port that speaks no TLS at all.
-    let plain = Parrot::start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let plain = Parrot::start("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     let hub = plain.origin.replace("http:", "https:");
     check.refused(&stage, &add(&hub, "plain"), wanted("tls", 1));
     let heard = plain.heard.lock().expect("noted").join("");
@@ -185,7 +186,7 @@ fn redirects() {
     let stage = Stage::with_key();
     let login = format!("{}/oauth2/start?rd=%2Fworkspaces", stage.sandbox.hub_url());
     let foreign = Parrot::start(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
     );
     let elsewhere = format!("{}/api/workspaces", foreign.origin);
     let mut to_login = Check::new("redirect_to_login");
