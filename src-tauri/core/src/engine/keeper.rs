@@ -155,6 +155,17 @@ impl Keeper {
         let _ = tokio::time::timeout(GRACE, all).await;
     }
 
+    /// Waits for announced commits, then lets go of the files and their locks.
+    pub async fn end(&self) -> Result<()> {
+        self.close().await?;
+        self.run(|kept| {
+            kept.vault = Slot::Missing;
+            kept.notices = None;
+            Ok(())
+        })
+        .await
+    }
+
     /// Waits for announced commits, then closes the vault.
     pub async fn close(&self) -> Result<()> {
         self.settle().await;

@@ -148,12 +148,13 @@ impl<H: Host> Engine<H> {
             self.look_at_clock();
             self.publish();
         }
+        // Ending must not hang on a vault that fails to close: its keys end with the process.
+        let _ = self.keeper.end().await;
+        // Only now has it ended, for whoever waits for that: what was announced is on the disk.
         requests.close();
         while let Ok((_, reply)) = requests.try_recv() {
             reply.refuse(handle::unread());
         }
-        // Ending must not hang on a vault that fails to close: its keys end with the process.
-        let _ = self.keeper.close().await;
     }
 
     /// How long nothing will happen by itself.
