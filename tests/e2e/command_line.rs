@@ -18,7 +18,7 @@ const CANCELLED: i32 = 9;
 /// Adds its checks to the journey's report.
 pub fn journey(report: &mut Report) {
     let stage = Stage::new(&desktop(), true);
-    stage.wayleave(&["init"]);
+    stage.wayleave(&["init", "--keyring"]);
     let hub = stage.hub.url.clone();
     stage.wayleave(&["account", "add", "eodh", "--environment", "custom", "--hub", &hub]);
     say("from the command line: open the sign-in window, and close it");
