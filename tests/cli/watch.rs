@@ -80,6 +80,14 @@ impl Watch {
     /// Keeps arguments and environment of a process, as far as the kernel tells them.
     pub fn sample(&self, pid: u32) {
         let read = |what: &str| std::fs::read(format!("/proc/{pid}/{what}")).ok();
+        // A process that is just being started has neither yet.
+        let begun = || read("cmdline").is_none_or(|arguments| !arguments.is_empty());
+        for _ in 0..50 {
+            if begun() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         let (arguments, environment) = (read("cmdline"), read("environ"));
         let mut inner = self.inner();
         inner.processes += u64::from(arguments.is_some());
