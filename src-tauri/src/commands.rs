@@ -59,6 +59,20 @@ pub async fn copy_snippet(app: AppHandle, id: CredentialId, snippet: Snippet) ->
     blocking(move || copy_form(&app, id, snippet)).await
 }
 
+/// Puts one of the platform's forms on the clipboard.
+#[tauri::command]
+pub async fn copy_template(app: AppHandle, id: CredentialId, template: String) -> Result<Copied> {
+    blocking(move || {
+        let purpose = Purpose::Clipboard;
+        let form = template.clone();
+        let ask = Confide::RenderTemplate { credential: id, template: form, purpose };
+        let rendered = app.state::<Link>().client.confide(ask)?;
+        let Disclosure::Text(text) = rendered else { return Err(misplaced("a ready form")) };
+        put(&app, text_of(&text)?, id, &template)
+    })
+    .await
+}
+
 /// Clears the clipboard now, if it is still ours.
 #[tauri::command]
 pub async fn clear_clipboard(app: AppHandle) -> Result<()> {
@@ -100,10 +114,13 @@ pub async fn open_flow_url(app: AppHandle, flow: Id) -> Result<()> {
 pub async fn paste_key(
     link: State<'_, Link>,
     key: String,
+    secret_key: Option<String>,
     about: PastedKey,
 ) -> Result<CredentialView> {
     let (client, key) = (link.client.clone(), Disclosed::from_bytes(key.into_bytes()));
-    let stored = blocking(move || client.confide(Confide::PasteKey { key, about })).await?;
+    let secret_key = secret_key.map(|text| Disclosed::from_bytes(text.into_bytes()));
+    let paste = Confide::PasteKey { key, secret_key, about };
+    let stored = blocking(move || client.confide(paste)).await?;
     let Disclosure::Credential(credential) = stored else { return Err(misplaced("a pasted key")) };
     Ok(credential)
 }

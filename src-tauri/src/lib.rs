@@ -49,6 +49,7 @@ pub fn run() -> ExitCode {
             commands::current_snapshot,
             commands::copy,
             commands::copy_snippet,
+            commands::copy_template,
             commands::clear_clipboard,
             commands::reveal,
             commands::portal_sign_in,

@@ -127,7 +127,7 @@ fn icon(snapshot: &Snapshot, now: Timestamp) -> Icon {
 pub fn pressing(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     let named = snapshot.credentials.iter().map(|c| (c.kind, c.expires));
     let watched = snapshot.watched.iter().map(|w| (w.kind, w.expires));
-    let ends = named.chain(watched).filter(|(kind, _)| *kind == CredentialKind::ApiToken);
+    let ends = named.chain(watched).filter(|(kind, _)| kind.is_lasting());
     let coming = ends.filter_map(|(_, end)| end).filter(|end| *end > now);
     coming.filter(|end| end.duration_since(now) < URGENT).min()
 }
@@ -209,6 +209,11 @@ fn copy_from_tray(app: &AppHandle, id: wayleave_core::api::Id) {
     // A failure comes back as an alert of the agent or is seen in the window; a menu has no place.
     tauri::async_runtime::spawn_blocking(move || match kind {
         Some(CredentialKind::ApiToken) => commands::copy_field(&app, id, Field::ApiKey).map(drop),
+        // The public half alone is of no use: the secret one is what is asked for.
+        Some(CredentialKind::KeyPair) => commands::copy_field(&app, id, Field::SecretKey).map(drop),
+        Some(CredentialKind::SessionToken) => {
+            commands::copy_field(&app, id, Field::Token).map(drop)
+        }
         Some(CredentialKind::S3) => commands::copy_form(&app, id, Snippet::Env).map(drop),
         None => Err(Error::internal("it is gone")),
     });
@@ -249,7 +254,8 @@ mod tests {
         json!({ "id": id, "kind": kind, "name": name, "account": id, "platform": "eodh",
                 "workspace": "w", "platform_id": null, "created": null, "expires": expires,
                 "end_confirmed": true, "state": state, "installations": 0, "verified_at": null,
-                "s3": null, "fields": [], "snippets": [] })
+                "s3": null, "fields": [], "snippets": [], "templates": [], "permissions": [],
+                "owner": null })
     }
 
     fn snapshot(vault: &str, credentials: &[Value]) -> Snapshot {

@@ -79,8 +79,11 @@ fn prepare(client: &Client, home: &Path) -> Kdf {
         token_id: None,
         made: None,
         expires: None,
+        owner: None,
     };
-    client.confide(Confide::PasteKey { key: disclosed(KEY), about }).expect("a key");
+    client
+        .confide(Confide::PasteKey { key: disclosed(KEY), secret_key: None, about })
+        .expect("a key");
     let Answer::Vault(info) = client.ask(Ask::VaultInfo).expect("facts") else {
         panic!("no facts")
     };

@@ -12,7 +12,7 @@ use crate::report::Report;
 
 const WORKSPACE: &str = "demo-ws";
 
-const CREDENTIAL: [&str; 12] = [
+const CREDENTIAL: [&str; 15] = [
     "account",
     "created",
     "expires",
@@ -20,16 +20,29 @@ const CREDENTIAL: [&str; 12] = [
     "installations",
     "kind",
     "name",
+    "owner",
+    "permissions",
     "platform",
     "platform_id",
     "state",
+    "templates",
     "verified_at",
     "workspace",
 ];
 const ACCOUNT: [&str; 8] =
     ["capabilities", "environment", "hub", "id", "name", "platform", "sign_in", "username"];
-const REMOTE: [&str; 7] =
-    ["created", "credential", "expires", "name", "platform_id", "state", "workspace"];
+const REMOTE: [&str; 10] = [
+    "created",
+    "credential",
+    "expires",
+    "kind",
+    "name",
+    "permissions",
+    "platform_id",
+    "revoked",
+    "state",
+    "workspace",
+];
 
 /// One journey: a sandbox, a home, and every output but those that are to hold a secret.
 struct Journey {

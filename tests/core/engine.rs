@@ -140,7 +140,8 @@ fn token_request(account: AccountId, name: &str) -> Ask {
         account,
         workspace: WORKSPACE.into(),
         name: name.into(),
-        days: 30,
+        lifetime: Some(30),
+        permissions: vec![],
         activity: None,
     })
 }
@@ -340,8 +341,13 @@ async fn a_pasted_key_learns_its_true_end_from_the_list() {
         token_id: None,
         made: None,
         expires: None,
+        owner: None,
     };
-    let paste = |key: &str| Confide::PasteKey { key: disclosed(key), about: about("by hand") };
+    let paste = |key: &str| Confide::PasteKey {
+        key: disclosed(key),
+        secret_key: None,
+        about: about("by hand"),
+    };
     let wrong = world.handle.confide(paste(&id)).await.expect_err("an id is no key");
     assert_eq!(wrong.code, ErrorCode::TokenIdNotKey);
     world.confide(paste(&key)).await;
@@ -387,7 +393,7 @@ async fn bad_wishes_are_refused_before_anything_is_sent() {
     for days in [0, 31] {
         let mut ask = token_request(account, "QGIS");
         if let Ask::RequestToken(request) = &mut ask {
-            request.days = days;
+            request.lifetime = Some(days);
         }
         assert_eq!(world.refused(ask).await, ErrorCode::InvalidLifetime);
     }

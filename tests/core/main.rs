@@ -9,4 +9,5 @@ mod report;
 #[cfg(feature = "ts")]
 mod bindings;
 mod engine;
+mod platforms;
 mod vault;

@@ -16,8 +16,8 @@ use crate::{World, connection};
 const EODH: AnyPlatform = AnyPlatform::Eodh;
 const TOKENS: &str = "/api/workspaces/demo-ws/me/tokens";
 
-fn wanted(name: &str, days: u16) -> IssueRequest {
-    IssueRequest { name: name.into(), days }
+fn wanted(name: &str, days: u32) -> IssueRequest {
+    IssueRequest { name: name.into(), lifetime: Some(days), permissions: vec![] }
 }
 
 async fn issue(session: &Session, request: &IssueRequest) -> IssuedToken {

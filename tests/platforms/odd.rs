@@ -176,7 +176,8 @@ async fn the_published_workspaces_are_read() {
 
 async fn issue(reply: Reply) -> IssueOutcome {
     let (stub, session) = on_stub([reply]).await;
-    let request = IssueRequest { name: "QGIS laptop".into(), days: 30 };
+    let request =
+        IssueRequest { name: "QGIS laptop".into(), lifetime: Some(30), permissions: vec![] };
     let outcome = EODH.issue(&session, "demo-ws", &request).await;
     let got = stub.got();
     assert_eq!(got.len(), 1, "one POST");
@@ -236,7 +237,7 @@ async fn an_unreachable_hub_made_nothing() {
     let secret = wayleave_core::secret::Secret::from_text(KEY.into());
     let gone = connection(&origin, None);
     let session = wayleave_core::session::Session::for_key(secret, gone, http);
-    let request = IssueRequest { name: "x".into(), days: 1 };
+    let request = IssueRequest { name: "x".into(), lifetime: Some(1), permissions: vec![] };
     let outcome = EODH.issue(&session, "demo-ws", &request).await;
     assert!(matches!(outcome, IssueOutcome::Refused(_)), "{outcome:?}");
 }

@@ -39,7 +39,14 @@ mkdir -m 700 -p "$home/config"
 python3 - "$hub" >"$home/config/tiles.json" <<'PY'
 import json, sys
 hub = sys.argv[1]
-print(json.dumps([{"platform": "eodh", "name": "Sandbox", "subtitle": hub.split("//")[1], "connection": {"environment": "custom", "hub": hub}}]))
+host = hub.split("//")[1]
+tile = lambda platform, name, **connection: {"platform": platform, "name": name, "subtitle": host, "connection": connection}
+print(json.dumps([
+    tile("eodh", "Sandbox", environment="custom", hub=hub),
+    tile("dataos", "Sandbox DataOS", host=hub),
+    tile("opendatasoft", "Sandbox portal", domain=hub),
+    tile("ovh", "Sandbox project", project=hub),
+]))
 PY
 
 cat <<TEXT
@@ -47,6 +54,7 @@ cat <<TEXT
   Sandbox platform   $hub
   sign in as         $(field username)
   password           $(field password)
+  keys to paste      $(field first_keys)
 
   The window opens now. Its vault is thrown away when you quit Wayleave. The command line on the same vault:
     WAYLEAVE_HOME=$home $programs/wayleave status

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand, ValueEnum};
 use wayleave_core::api::{
-    AccountView, Answer, Ask, NewAccount, OnRemove, PlatformView, SignInState, SignInWay, Support,
-    misplaced,
+    AccountView, Answer, Ask, Capabilities, FieldKind, NewAccount, OnRemove, PlatformView,
+    SignInState, SignInWay, Support, misplaced,
 };
 use wayleave_core::error::ErrorCode;
 
@@ -25,6 +25,8 @@ pub enum Verb {
     Show(Named),
     /// Change its name, user name or client id
     Edit(Edit),
+    /// Forget what the platform refused it, so that it is tried again
+    TryAgain(Named),
     /// Take one away
     Remove(Remove),
 }
@@ -127,6 +129,10 @@ impl Verb {
             Self::List => list(context),
             Self::Show(named) => tell(context, &context.account(named.named.as_deref())?),
             Self::Edit(edit) => edit.run(context),
+            Self::TryAgain(named) => {
+                let account = context.account(named.named.as_deref())?.id;
+                answer(context, Ask::TryAgain { account })
+            }
             Self::Remove(remove) => remove.run(context),
         }
     }
@@ -144,25 +150,23 @@ impl Add {
         for (key, value) in named {
             connection.extend(value.map(|value| (key.to_owned(), value)));
         }
-        if !connection.contains_key("hub") {
-            preset(context, &self.platform, &mut connection)?;
-        }
+        preset(context, &self.platform, &mut connection)?;
         let new = NewAccount { platform: self.platform, connection, name: self.name };
         answer(context, Ask::AddAccount(new))
     }
 }
 
-/// What was not said and the platform presets, unless a hub of one's own was named.
+/// What was not said and the platform presets. A choice is not preset beside an address of one's
+/// own: it would name another place.
 fn preset(
     context: &Context,
     platform: &str,
     connection: &mut BTreeMap<String, String>,
 ) -> Result<(), Failure> {
-    let Answer::Platforms(platforms) = context.ask(Ask::Platforms)? else {
-        return Err(misplaced("a question for platforms").into());
-    };
-    for field in platforms.into_iter().filter(|p| p.id == platform).flat_map(|p| p.fields) {
-        if let Some(value) = field.default {
+    let addressed = connection.contains_key("hub");
+    for field in context.platform(platform)?.fields {
+        let choice = field.kind == FieldKind::Choice;
+        if let Some(value) = field.default.filter(|_| !(choice && addressed)) {
             connection.entry(field.key).or_insert(value);
         }
     }
@@ -219,6 +223,12 @@ pub fn tell(context: &Context, account: &AccountView) -> Done {
     table.pair("signed in", &sign_in(account));
     table.pair("ways", &account.ways.iter().map(|w| way(*w)).collect::<Vec<_>>().join(", "));
     table.pair("can", &abilities(account));
+    if let Some(limits) = limits(account) {
+        table.pair("cannot", &limits);
+    }
+    if let Some(url) = &account.manage_url {
+        table.pair("by hand", url);
+    }
     table.print()
 }
 
@@ -278,20 +288,49 @@ pub const fn way(way: SignInWay) -> &'static str {
     }
 }
 
-fn abilities(account: &AccountView) -> String {
-    let can = &account.capabilities;
-    let all = [
+/// Everything that could be possible, as words.
+fn all_abilities(can: &Capabilities) -> [(&'static str, Support); 8] {
+    [
         ("request keys", can.issue),
         ("list them", can.list),
         ("revoke them", can.revoke),
+        ("rotate them", can.rotate),
+        ("change them", can.edit),
+        ("read them again", can.read_key),
         ("get S3 credentials", can.s3),
-    ];
-    let said = all.iter().filter_map(|(what, support)| match support {
-        Support::Yes => Some((*what).to_owned()),
-        Support::Unknown => Some(format!("{what} (not tried yet)")),
-        Support::No => None,
-    });
-    said.collect::<Vec<_>>().join(", ")
+        ("get session tokens", can.session),
+    ]
+}
+
+fn abilities(account: &AccountView) -> String {
+    let said =
+        all_abilities(&account.capabilities).into_iter().filter_map(
+            |(what, support)| match support {
+                Support::Yes => Some(what.to_owned()),
+                Support::Unknown => Some(format!("{what} (not tried yet)")),
+                Support::No => None,
+            },
+        );
+    let said = said.collect::<Vec<_>>();
+    if said.is_empty() { "nothing by program".to_owned() } else { said.join(", ") }
+}
+
+/// What cannot be done, and why not.
+fn limits(account: &AccountView) -> Option<String> {
+    let no = all_abilities(&account.capabilities)
+        .into_iter()
+        .filter(|(_, support)| *support == Support::No)
+        .map(|(what, _)| what)
+        .collect::<Vec<_>>();
+    if no.is_empty() {
+        return None;
+    }
+    let why = if account.refused.is_empty() {
+        "the platform offers no way to"
+    } else {
+        "not offered, or refused when tried (`wayleave account try-again`)"
+    };
+    Some(format!("{}: {why}", no.join(", ")))
 }
 
 /// `wayleave platforms`.

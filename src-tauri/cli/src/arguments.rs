@@ -69,6 +69,9 @@ enum Verb {
     /// Temporary S3 credentials
     #[command(subcommand)]
     S3(token::S3Verb),
+    /// Session tokens that a key is exchanged for
+    #[command(subcommand)]
+    Session(token::SessionVerb),
     /// The credentials in the vault
     List(credential::ListOptions),
     /// One credential, without its secret
@@ -160,6 +163,7 @@ impl Verb {
             Self::Workspaces(named) => account::workspaces(context, &named),
             Self::Token(verb) => verb.run(context),
             Self::S3(verb) => verb.run(context),
+            Self::Session(verb) => verb.run(context),
             Self::List(options) => options.run(context),
             Self::Show(selected) => credential::show(context, &selected),
             Self::Reveal(options) => options.run(context),
@@ -208,6 +212,16 @@ mod tests {
             "wayleave sign-out A --everywhere",
             "wayleave workspaces A",
             "wayleave token request -w WS --name N --expires 30d",
+            "wayleave token request --name N --permission edit_domain --permission other",
+            "wayleave token rotate SEL --expires 48h --yes",
+            "wayleave token edit SEL --name N --permission explore_restricted_dataset",
+            "wayleave token adopt ID -w WS",
+            "wayleave session request -a A",
+            "wayleave session end SEL",
+            "wayleave account try-again A",
+            "wayleave account add opendatasoft --set domain=fenland",
+            "wayleave sign-in --with paste --key-stdin --owner-service ingest",
+            "wayleave render SEL --as trino",
             "wayleave token list --on-platform -w WS",
             "wayleave token revoke SEL --yes",
             "wayleave s3 request -w WS",

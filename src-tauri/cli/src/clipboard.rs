@@ -18,7 +18,7 @@ use wayleave_core::secret::Disclosed;
 
 use crate::context::{Context, own_program};
 use crate::credential::Selected;
-use crate::disclose::{FieldName, Revealed, SnippetName, rendered};
+use crate::disclose::{FieldName, Form, Revealed, parse_form, rendered};
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
 use crate::{output, prompt, when};
@@ -37,8 +37,8 @@ pub struct Options {
     #[arg(long, value_enum, conflicts_with = "form")]
     field: Option<FieldName>,
     /// In this ready form
-    #[arg(long = "as", value_enum)]
-    form: Option<SnippetName>,
+    #[arg(long = "as", value_name = "FORM", value_parser = parse_form)]
+    form: Option<Form>,
     /// How long it stays there: 10s to 120s
     #[arg(long, value_parser = when::parse_span, value_name = "30s")]
     clear_after: Option<SignedDuration>,
@@ -82,15 +82,16 @@ impl Options {
     }
 
     fn text(&self, context: &Context, credential: &CredentialView) -> Result<Disclosed, Failure> {
-        if let Some(form) = self.form {
-            return rendered(context, credential.id, form.into(), Purpose::Clipboard);
+        if let Some(form) = &self.form {
+            return rendered(context, credential.id, form, Purpose::Clipboard);
         }
         let field = match (self.field, credential.kind) {
             (Some(field), _) => Field::from(field),
             (None, CredentialKind::ApiToken) => Field::ApiKey,
-            (None, CredentialKind::S3) => {
+            (None, CredentialKind::SessionToken) => Field::Token,
+            (None, CredentialKind::S3 | CredentialKind::KeyPair) => {
                 return Err(Failure::usage(
-                    "S3 credentials have several fields",
+                    "this credential has several fields",
                     "Add `--as env`, or `--field` and its name.",
                 ));
             }

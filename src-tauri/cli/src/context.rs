@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use wayleave_core::agent::client::Client;
 use wayleave_core::api::{
-    AccountView, Answer, Ask, Confide, CredentialView, Disclosure, Snapshot, VaultState, misplaced,
+    AccountView, Answer, Ask, Confide, CredentialView, Disclosure, PlatformView, Snapshot,
+    VaultState, misplaced,
 };
 use wayleave_core::error::{Error, ErrorCode};
 
@@ -108,6 +109,17 @@ impl Context {
         }
         let named = named.or(self.common.account.as_deref());
         Ok(select::account(&snapshot.accounts, named)?.clone())
+    }
+
+    /// What a platform is and can do.
+    pub fn platform(&self, id: &str) -> Result<PlatformView, Failure> {
+        let Answer::Platforms(platforms) = self.ask(Ask::Platforms)? else {
+            return Err(misplaced("a question for platforms").into());
+        };
+        let found = platforms.into_iter().find(|platform| platform.id == id);
+        found.ok_or_else(|| {
+            Error::new(ErrorCode::NotFound, format!("there is no platform {id:?}")).into()
+        })
     }
 
     /// The workspace of `-w`, or the only one of the account.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use wayleave_core::api::{
     Answer, Ask, CredentialId, CredentialKind, CredentialState, CredentialView, HistoryEvent,
-    HistoryView, OnForget, VerifyView, misplaced,
+    HistoryView, OnForget, OwnerKind, VerifyView, misplaced,
 };
 use wayleave_core::error::{Error, ErrorCode};
 
@@ -38,6 +38,8 @@ pub struct ListOptions {
 enum Kind {
     ApiToken,
     S3,
+    KeyPair,
+    SessionToken,
 }
 
 impl From<CredentialKind> for Kind {
@@ -45,6 +47,8 @@ impl From<CredentialKind> for Kind {
         match kind {
             CredentialKind::ApiToken => Self::ApiToken,
             CredentialKind::S3 => Self::S3,
+            CredentialKind::KeyPair => Self::KeyPair,
+            CredentialKind::SessionToken => Self::SessionToken,
         }
     }
 }
@@ -117,6 +121,8 @@ const fn kind(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::ApiToken => "API token",
         CredentialKind::S3 => "S3",
+        CredentialKind::KeyPair => "key pair",
+        CredentialKind::SessionToken => "session token",
     }
 }
 
@@ -143,7 +149,24 @@ pub fn tell(context: &Context, credential: &CredentialView) -> Done {
     let day = credential.expires.map(|end| format!(" ({}{told})", when::day(end)));
     table.pair("ends", &(standing(credential, now).0 + &day.unwrap_or_default()));
     if let Some(s3) = &credential.s3 {
-        table.pair("files", &format!("s3://{}/{} in {}", s3.bucket, s3.prefix, s3.region));
+        let place = s3.endpoint.as_deref().filter(|_| s3.bucket.is_empty());
+        let bucket = || format!("s3://{}/{}", s3.bucket, s3.prefix);
+        let place = place.map_or_else(bucket, str::to_owned);
+        table.pair("files", &format!("{place} in {}", s3.region));
+    }
+    if !credential.permissions.is_empty() {
+        table.pair("may", &credential.permissions.join(", "));
+    }
+    if let Some(owner) = &credential.owner {
+        let kind = match owner.kind {
+            OwnerKind::User => "user",
+            OwnerKind::ServiceAccount => "service account",
+        };
+        table.pair("owner", &format!("{} ({kind})", owner.name));
+    }
+    if !credential.templates.is_empty() {
+        let forms = credential.templates.iter().map(|t| format!("{} ({})", t.id, t.label));
+        table.pair("forms", &forms.collect::<Vec<_>>().join(", "));
     }
     let verified = credential.verified_at.map(|at| when::until(now, at));
     table.pair("verified", verified.as_deref().unwrap_or("not yet"));
@@ -360,5 +383,8 @@ const fn happened(event: HistoryEvent) -> &'static str {
         HistoryEvent::Revoked => "revoked",
         HistoryEvent::Forgotten => "forgotten",
         HistoryEvent::Renamed => "renamed",
+        HistoryEvent::Rotated => "key replaced",
+        HistoryEvent::Edited => "changed on the platform",
+        HistoryEvent::Adopted => "read from the platform",
     }
 }

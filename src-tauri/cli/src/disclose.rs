@@ -22,6 +22,10 @@ const ANSWER_ROOM: usize = 128 * 1024;
 pub enum FieldName {
     /// The key itself
     ApiKey,
+    /// The secret key of a pair
+    SecretKey,
+    /// A session token itself
+    Token,
     /// The user name that tools ask for
     Username,
     /// `Bearer` and the key, for an Authorization header
@@ -40,6 +44,8 @@ impl From<FieldName> for Field {
     fn from(name: FieldName) -> Self {
         match name {
             FieldName::ApiKey => Self::ApiKey,
+            FieldName::SecretKey => Self::SecretKey,
+            FieldName::Token => Self::Token,
             FieldName::Username => Self::Username,
             FieldName::BearerHeader => Self::BearerHeader,
             FieldName::TokenId => Self::TokenId,
@@ -53,6 +59,8 @@ impl From<FieldName> for Field {
 const fn name(field: Field) -> &'static str {
     match field {
         Field::ApiKey => "api_key",
+        Field::SecretKey => "secret_key",
+        Field::Token => "token",
         Field::Username => "username",
         Field::BearerHeader => "bearer_header",
         Field::TokenId => "token_id",
@@ -62,19 +70,22 @@ const fn name(field: Field) -> &'static str {
     }
 }
 
-/// A ready form, as `--as` takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "kebab-case")]
-pub enum SnippetName {
-    /// `.env` lines
-    Env,
+/// A ready form, as `--as` takes it: one that every platform has, or one of the platform's own
+/// (`wayleave show` names them).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// One that every platform has.
+    Snippet(Snippet),
+    /// One of the platform's own.
+    Template(String),
 }
 
-impl From<SnippetName> for Snippet {
-    fn from(name: SnippetName) -> Self {
-        match name {
-            SnippetName::Env => Self::Env,
-        }
+/// Reads what `--as` was given.
+pub fn parse_form(text: &str) -> Result<Form, String> {
+    match text {
+        "env" => Ok(Form::Snippet(Snippet::Env)),
+        "" => Err("a form has a name".to_owned()),
+        other => Ok(Form::Template(other.to_owned())),
     }
 }
 
@@ -93,9 +104,9 @@ pub struct RevealOptions {
 pub struct RenderOptions {
     #[command(flatten)]
     selected: Selected,
-    /// In which form
-    #[arg(long = "as", value_enum)]
-    form: SnippetName,
+    /// In which form: `env`, or one that `wayleave show` names
+    #[arg(long = "as", value_name = "FORM", value_parser = parse_form)]
+    form: Form,
 }
 
 impl RevealOptions {
@@ -115,18 +126,18 @@ impl RevealOptions {
 impl RenderOptions {
     /// Prints the snippet.
     pub fn run(&self, context: &Context) -> Done {
-        print_snippet(context, &self.selected, self.form.into())
+        print_form(context, &self.selected, &self.form)
     }
 }
 
 /// `wayleave env`.
 pub fn env(context: &Context, selected: &Selected) -> Done {
-    print_snippet(context, selected, Snippet::Env)
+    print_form(context, selected, &Form::Snippet(Snippet::Env))
 }
 
-fn print_snippet(context: &Context, selected: &Selected, snippet: Snippet) -> Done {
+fn print_form(context: &Context, selected: &Selected, form: &Form) -> Done {
     let credential = chosen(context, selected)?;
-    let text = rendered(context, credential, snippet, Purpose::Output)?;
+    let text = rendered(context, credential, form, Purpose::Output)?;
     if !context.common.json {
         return output::bytes(text.expose());
     }
@@ -139,17 +150,21 @@ fn print_snippet(context: &Context, selected: &Selected, snippet: Snippet) -> Do
     output::bytes(json.done().expose())
 }
 
-/// A snippet of a credential.
+/// A form of a credential.
 pub fn rendered(
     context: &Context,
     credential: CredentialId,
-    snippet: Snippet,
+    form: &Form,
     purpose: Purpose,
 ) -> Result<Disclosed, Failure> {
-    let Disclosure::Text(text) =
-        context.confide(Confide::Render { credential, snippet, purpose })?
-    else {
-        return Err(misplaced("a question for a snippet").into());
+    let asked = match form {
+        Form::Snippet(snippet) => Confide::Render { credential, snippet: *snippet, purpose },
+        Form::Template(template) => {
+            Confide::RenderTemplate { credential, template: template.clone(), purpose }
+        }
+    };
+    let Disclosure::Text(text) = context.confide(asked)? else {
+        return Err(misplaced("a question for a form").into());
     };
     Ok(text)
 }
@@ -201,6 +216,8 @@ impl Revealed {
         let kind = match self.kind {
             CredentialKind::ApiToken => "api_token",
             CredentialKind::S3 => "s3",
+            CredentialKind::KeyPair => "key_pair",
+            CredentialKind::SessionToken => "session_token",
         };
         let mut json = Buffer::new();
         let head = format!("{{\"id\":\"{}\",\"kind\":\"{kind}\",\"fields\":{{", self.credential);

@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use wayleave_core::api::{CredentialKind, CredentialState, SignInState, Snapshot, VaultState};
+use wayleave_core::api::{CredentialState, SignInState, Snapshot, VaultState};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -150,11 +150,12 @@ fn keep_going(snapshot: &Snapshot) -> Step {
 fn ends_within(snapshot: &Snapshot, now: Timestamp, within: SignedDuration) -> bool {
     let soon =
         |expires: Option<Timestamp>| expires.is_some_and(|end| end.duration_since(now) <= within);
-    let open = snapshot.credentials.iter().any(|c| {
-        c.kind == CredentialKind::ApiToken && c.state != CredentialState::Revoked && soon(c.expires)
-    });
+    let open = snapshot
+        .credentials
+        .iter()
+        .any(|c| c.kind.is_lasting() && c.state != CredentialState::Revoked && soon(c.expires));
     let closed = snapshot.credentials.is_empty()
-        && snapshot.watched.iter().any(|w| w.kind == CredentialKind::ApiToken && soon(w.expires));
+        && snapshot.watched.iter().any(|w| w.kind.is_lasting() && soon(w.expires));
     open || closed
 }
 

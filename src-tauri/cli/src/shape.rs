@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use wayleave_core::api::{
     AccountId, AccountView, Capabilities, CredentialId, CredentialKind, CredentialState,
-    CredentialView, S3Location, SignInView, Snapshot, VaultState, VerifyCause, VerifyView,
-    WorkspaceView,
+    CredentialView, KeyOwner, S3Location, SignInView, Snapshot, TemplateView, VaultState,
+    VerifyCause, VerifyView, WorkspaceView,
 };
 use wayleave_core::error::ErrorCode;
 
@@ -149,6 +149,9 @@ pub struct Credential<'a> {
     state: CredentialState,
     installations: u32,
     verified_at: Option<Timestamp>,
+    permissions: &'a [String],
+    owner: Option<&'a KeyOwner>,
+    templates: &'a [TemplateView],
 }
 
 impl<'a> From<&'a CredentialView> for Credential<'a> {
@@ -166,6 +169,9 @@ impl<'a> From<&'a CredentialView> for Credential<'a> {
             state: view.state,
             installations: view.installations,
             verified_at: view.verified_at,
+            permissions: &view.permissions,
+            owner: view.owner.as_ref(),
+            templates: &view.templates,
         }
     }
 }
@@ -212,6 +218,9 @@ pub mod samples {
             s3: None,
             fields: vec![],
             snippets: vec![],
+            templates: vec![],
+            permissions: vec![],
+            owner: None,
         }
     }
 
@@ -229,7 +238,19 @@ pub mod samples {
             client_id: None,
             sign_in: SignInView { state: SignInState::SignedOut, with: None, until: None },
             ways: vec![],
-            capabilities: Capabilities { issue: no, list: no, revoke: no, rotate: no, s3: no },
+            capabilities: Capabilities {
+                issue: no,
+                list: no,
+                revoke: no,
+                rotate: no,
+                edit: no,
+                read_key: no,
+                s3: no,
+                session: no,
+            },
+            refused: vec![],
+            permissions: None,
+            key: None,
             workspaces: vec![],
             manage_url: None,
         }
@@ -293,6 +314,9 @@ mod tests {
             "state",
             "installations",
             "verified_at",
+            "permissions",
+            "owner",
+            "templates",
         ];
         wanted.sort_unstable();
         assert_eq!(keys(&Credential::from(&credential)), wanted);

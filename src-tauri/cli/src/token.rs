@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use wayleave_core::api::{
-    AccountView, Answer, Ask, CredentialKind, CredentialView, Id, RemoteState, RemoteTokenView,
+    Answer, Ask, CredentialKind, CredentialView, ExpiryInput, Id, RemoteState, RemoteTokenView,
     TokenRequest, misplaced,
 };
 use wayleave_core::error::{Error, ErrorCode};
@@ -22,8 +22,23 @@ pub enum Verb {
     Request(Request),
     /// Those in the vault, or those on the platform
     List(List),
+    /// Have the platform replace its key, where it does that in one call
+    Rotate(Rotate),
+    /// Change its name or permissions, at the platform and here
+    Edit(Edit),
+    /// Read its key from a platform that shows keys again, and keep it in the vault
+    Adopt(Adopt),
     /// Revoke one on the platform
     Revoke(Revoke),
+}
+
+/// The verbs of `session`.
+#[derive(Debug, Subcommand)]
+pub enum SessionVerb {
+    /// Exchange the account's key for a short-lived token, and keep it in the vault
+    Request,
+    /// End the token at the platform
+    End(credential::Selected),
 }
 
 /// The verbs of `s3`.
@@ -42,6 +57,45 @@ pub struct Request {
     /// When it shall end: 30d or a date; the platform's usual time when left out
     #[arg(long, value_parser = when::parse_moment, value_name = "30d|DATE")]
     expires: Option<Moment>,
+    /// What it may do, as the platform names it; again for each
+    #[arg(long = "permission", value_name = "P")]
+    permissions: Vec<String>,
+}
+
+/// Flags of `token rotate`.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    #[command(flatten)]
+    selected: credential::Selected,
+    /// When the new key shall end: 30d or a date; the platform's usual time when left out
+    #[arg(long, value_parser = when::parse_moment, value_name = "30d|DATE")]
+    expires: Option<Moment>,
+}
+
+/// Flags of `token edit`.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("changes").required(true).multiple(true)))]
+pub struct Edit {
+    #[command(flatten)]
+    selected: credential::Selected,
+    /// The new name
+    #[arg(long, group = "changes")]
+    name: Option<String>,
+    /// What it may do from now on, all of it; again for each
+    #[arg(long = "permission", group = "changes", value_name = "P")]
+    permissions: Vec<String>,
+    /// It may do nothing from now on
+    #[arg(long, group = "changes", conflicts_with = "permissions")]
+    no_permissions: bool,
+}
+
+/// Flags of `token adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// The platform's id of it
+    #[arg(value_name = "ID")]
+    platform_id: String,
 }
 
 /// Flags of `token list`.
@@ -70,7 +124,34 @@ impl Verb {
             Self::Request(request) => request.run(context),
             Self::List(List { on_platform: true }) => remote(context),
             Self::List(_) => ListOptions::of(CredentialKind::ApiToken).run(context),
+            Self::Rotate(rotate) => rotate.run(context),
+            Self::Edit(edit) => edit.run(context),
+            Self::Adopt(adopt) => adopt.run(context),
             Self::Revoke(revoke) => revoke.run(context),
+        }
+    }
+}
+
+impl SessionVerb {
+    /// Does it.
+    pub fn run(&self, context: &Context) -> Done {
+        match self {
+            Self::Request => {
+                let account = context.account(None)?.id;
+                let activity = activity()?;
+                let ask = Ask::RequestSession { account, activity: Some(activity) };
+                issued(context, ask, activity)
+            }
+            Self::End(selected) => {
+                let credential = context.credential(&selected.selector)?;
+                if credential.kind != CredentialKind::SessionToken {
+                    return Err(Error::new(ErrorCode::InvalidInput, "that is no session token")
+                        .with("field", "SEL")
+                        .into());
+                }
+                let ask = Ask::Revoke { credential: credential.id };
+                credential::tell(context, &context.order_credential(ask)?)
+            }
         }
     }
 }
@@ -91,34 +172,79 @@ impl Request {
     fn run(self, context: &Context) -> Done {
         let account = context.account(None)?;
         let workspace = context.workspace(&account)?;
-        let days = self.days(context, &account)?;
+        let lifetime = lifetime(context, &account.platform, self.expires)?;
         let activity = activity()?;
         let ask = Ask::RequestToken(TokenRequest {
             account: account.id,
             workspace,
             name: self.name,
-            days,
+            lifetime,
+            permissions: self.permissions,
             activity: Some(activity),
         });
         issued(context, ask, activity)
     }
+}
 
-    /// For how many days: what was said, or what the platform presets.
-    fn days(&self, context: &Context, account: &AccountView) -> Result<u16, Failure> {
-        let Some(moment) = self.expires else { return preset(context, &account.platform) };
-        moment.days(when::now()).ok_or_else(|| {
-            Failure::usage("a key that is requested has an end", "Say `--expires 30d` or a date.")
-        })
+impl Rotate {
+    fn run(&self, context: &Context) -> Done {
+        let credential = context.credential(&self.selected.selector)?;
+        let question = format!(
+            "Replace the key of {}? The old one stops working at once, wherever it was put.",
+            credential.name
+        );
+        prompt::confirm(&output::printable(&question), context.common.yes)?;
+        let lifetime = match self.expires {
+            Some(_) => lifetime(context, &credential.platform, self.expires)?,
+            None => None,
+        };
+        let ask = Ask::Rotate { credential: credential.id, lifetime };
+        credential::tell(context, &context.order_credential(ask)?)
     }
 }
 
-fn preset(context: &Context, platform: &str) -> Result<u16, Failure> {
-    let Answer::Platforms(platforms) = context.ask(Ask::Platforms)? else {
-        return Err(misplaced("a question for platforms").into());
+impl Edit {
+    fn run(self, context: &Context) -> Done {
+        let credential = context.credential(&self.selected.selector)?.id;
+        let said = self.no_permissions || !self.permissions.is_empty();
+        let permissions = said.then_some(self.permissions);
+        let ask = Ask::EditToken { credential, name: self.name, permissions };
+        credential::tell(context, &context.order_credential(ask)?)
+    }
+}
+
+impl Adopt {
+    fn run(self, context: &Context) -> Done {
+        let account = context.account(None)?;
+        let workspace = context.workspace(&account)?;
+        let Self { platform_id } = self;
+        let ask = Ask::Adopt { account: account.id, workspace, platform_id };
+        credential::tell(context, &context.order_credential(ask)?)
+    }
+}
+
+/// For how long, in the platform's unit: what was said, or what the platform presets.
+fn lifetime(
+    context: &Context,
+    platform: &str,
+    said: Option<Moment>,
+) -> Result<Option<u32>, Failure> {
+    let platform = context.platform(platform)?;
+    let now = when::now();
+    let counted = match (platform.expiry, said) {
+        (ExpiryInput::None | ExpiryInput::Manual, None) => return Ok(None),
+        (ExpiryInput::None | ExpiryInput::Manual, Some(_)) => {
+            return Err(Failure::usage(
+                "keys of this platform have no end to choose",
+                "Leave `--expires` out.",
+            ));
+        }
+        (_, None) => return Ok(platform.lifetime.map(|lifetime| lifetime.default)),
+        (ExpiryInput::Days, Some(moment)) => moment.days(now),
+        (ExpiryInput::Hours, Some(moment)) => moment.hours(now),
     };
-    let found = platforms.iter().find(|p| p.id == platform).and_then(|p| p.lifetime);
-    found.map(|lifetime| lifetime.default).ok_or_else(|| {
-        Failure::usage("the platform presets no lifetime", "Say `--expires 30d` or a date.")
+    counted.map(Some).ok_or_else(|| {
+        Failure::usage("a key that is requested has an end", "Say `--expires 30d` or a date.")
     })
 }
 
@@ -161,6 +287,9 @@ fn remote(context: &Context) -> Done {
 }
 
 const fn remote_state(token: &RemoteTokenView) -> (&'static str, Look) {
+    if token.revoked.is_some() {
+        return ("revoked", Look::Dim);
+    }
     match token.state {
         RemoteState::Ours => ("in the vault", Look::Good),
         RemoteState::Orphan => ("nobody here has it", Look::Soon),

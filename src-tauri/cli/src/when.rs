@@ -92,12 +92,21 @@ impl Moment {
         }
     }
 
-    /// Whole days from `now`, rounded up, and at most as many as can be asked for; `None` when it
-    /// has no end.
-    pub fn days(self, now: Timestamp) -> Option<u16> {
+    /// Whole days from `now`, rounded up; `None` when it has no end.
+    pub fn days(self, now: Timestamp) -> Option<u32> {
+        self.whole(now, DAY)
+    }
+
+    /// Whole hours from `now`, rounded up; `None` when it has no end.
+    pub fn hours(self, now: Timestamp) -> Option<u32> {
+        self.whole(now, HOUR)
+    }
+
+    fn whole(self, now: Timestamp, unit: i64) -> Option<u32> {
         let seconds = self.from(now)?.duration_since(now).as_secs();
-        let days = seconds.max(0).unsigned_abs().div_ceil(DAY.unsigned_abs());
-        Some(u16::try_from(days).unwrap_or(u16::MAX))
+        let units = seconds.max(0).unsigned_abs().div_ceil(unit.unsigned_abs());
+        // More than can be asked for anyhow, so that the platform's limit is what is told.
+        Some(u32::try_from(units).unwrap_or(u32::MAX))
     }
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::credential::{
-    AccountId, CredentialId, CredentialKind, Field, Id, S3Location, Snippet,
+    AccountId, CredentialId, CredentialKind, Field, Id, KeyOwner, OwnerKind, S3Location, Snippet,
 };
 use crate::error::{Error, ErrorCode};
 use crate::secret::Disclosed;
@@ -123,6 +123,12 @@ pub enum Ask {
         /// Which account.
         account: AccountId,
     },
+    /// Forgets what the platform was seen to refuse this account, so that it is tried again.
+    /// → [`Answer::Account`]
+    TryAgain {
+        /// Which account.
+        account: AccountId,
+    },
 
     /// Requests an API token and stores it. → [`Answer::Credential`]
     RequestToken(TokenRequest),
@@ -134,6 +140,42 @@ pub enum Ask {
         workspace: String,
         /// Names the activity in the snapshot, so that it can be cancelled.
         activity: Option<Id>,
+    },
+    /// Exchanges the account's key for a short-lived session token and stores it, or renews the
+    /// one there is. One attempt: a wrong pair is not tried twice. → [`Answer::Credential`]
+    RequestSession {
+        /// Whose.
+        account: AccountId,
+        /// Names the activity in the snapshot.
+        activity: Option<Id>,
+    },
+    /// Has the platform replace a token's key in one call; the new one takes the old one's
+    /// place. → [`Answer::Credential`]
+    Rotate {
+        /// Which.
+        credential: CredentialId,
+        /// For how long, in the platform's unit; the platform's usual time when absent.
+        lifetime: Option<u32>,
+    },
+    /// Changes name and permissions of a token, at the platform and here.
+    /// → [`Answer::Credential`]
+    EditToken {
+        /// Which.
+        credential: CredentialId,
+        /// The new name; absent keeps it.
+        name: Option<String>,
+        /// The new permissions; absent keeps them.
+        permissions: Option<Vec<String>>,
+    },
+    /// Reads a token's key from a platform that shows keys again, and stores it.
+    /// → [`Answer::Credential`]
+    Adopt {
+        /// Whose.
+        account: AccountId,
+        /// In which workspace.
+        workspace: String,
+        /// The platform's id.
+        platform_id: String,
     },
     /// Stops a running activity where that loses nothing. → [`Answer::Done`]
     CancelActivity {
@@ -254,6 +296,9 @@ pub enum Confide {
     PasteKey {
         /// The key.
         key: Disclosed,
+        /// The secret key, where the platform's credential is a pair.
+        #[serde(default)]
+        secret_key: Option<Disclosed>,
         /// All that must be told about it.
         about: PastedKey,
     },
@@ -272,6 +317,16 @@ pub enum Confide {
         credential: CredentialId,
         /// In which form.
         snippet: Snippet,
+        /// Why, for the history.
+        purpose: Purpose,
+    },
+    /// A credential in one of its platform's forms, [`CredentialView::templates`].
+    /// → [`Disclosure::Text`]
+    RenderTemplate {
+        /// Which credential.
+        credential: CredentialId,
+        /// The form's id.
+        template: String,
         /// Why, for the history.
         purpose: Purpose,
     },
@@ -436,8 +491,12 @@ pub struct TokenRequest {
     pub workspace: String,
     /// The user's name for it, 1 to [`NAME_MAX`] characters; sent as it is.
     pub name: String,
-    /// For how many days.
-    pub days: u16,
+    /// For how long, in the unit of [`PlatformView::expiry`]; absent where tokens have no end.
+    pub lifetime: Option<u32>,
+    /// What it may do: of [`PermissionsView::all`], or any other text where the catalogue is
+    /// open. Empty where the platform has no permissions to choose.
+    #[serde(default)]
+    pub permissions: Vec<String>,
     /// Names the activity in the snapshot, so that it can be cancelled.
     pub activity: Option<Id>,
 }
@@ -449,7 +508,7 @@ pub struct TokenRequest {
 pub struct PastedKey {
     /// To which account it belongs.
     pub account: AccountId,
-    /// The workspace it opens.
+    /// The workspace it opens; empty where the platform tells it ([`ScopeView::typed`]).
     pub workspace: String,
     /// The user name at the platform, if known; kept with the account.
     pub username: Option<String>,
@@ -463,6 +522,9 @@ pub struct PastedKey {
     /// When it ends, as the user says; `None`: no end known.
     #[cfg_attr(feature = "ts", ts(type = "string | null"))]
     pub expires: Option<Timestamp>,
+    /// Whose it is at the platform, if told.
+    #[serde(default)]
+    pub owner: Option<KeyOwner>,
 }
 
 /// The whole visible state.
@@ -612,12 +674,113 @@ pub struct PlatformView {
     pub ways: Vec<SignInWay>,
     /// What its keys are called, and what they look like.
     pub key_hint: String,
-    /// Lifetimes of API tokens in days.
+    /// Where its first key is made, in a sentence; empty where signing in makes keys.
+    pub first_key: String,
+    /// The secret parts of a key that is pasted: one, or two.
+    pub parts: Vec<KeyPart>,
+    /// Whether the owner of a pasted key can be told: a person or a service account.
+    pub owners: bool,
+    /// Whether QGIS has a plugin of the platform that takes its keys.
+    pub qgis: bool,
+    /// What a key opens.
+    pub scope: ScopeView,
+    /// How the end of a token is given.
+    pub expiry: ExpiryInput,
+    /// Lifetimes of API tokens, for [`ExpiryInput::Days`] and [`ExpiryInput::Hours`].
     pub lifetime: Option<LifetimeRange>,
-    /// Whether tokens carry permissions that the user chooses.
-    pub permissions: bool,
-    /// Seconds that S3 credentials last, where it has them.
-    pub s3_seconds: Option<u32>,
+    /// Whether names of tokens are their ids: unique, and `a-z 0-9 _ -` only.
+    pub names_are_ids: bool,
+    /// The permissions of tokens, where the user chooses them.
+    pub permissions: Option<PermissionsView>,
+    /// S3 credentials, where it has them.
+    pub s3: Option<S3Offer>,
+    /// Session tokens that a key can be exchanged for.
+    pub session: Option<SessionOffer>,
+}
+
+/// One secret part of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct KeyPart {
+    /// `api_key` or `secret_key`.
+    pub field: Field,
+    /// What the platform calls it.
+    pub label: String,
+}
+
+/// What a key opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct ScopeView {
+    /// What the platform calls it: `Workspace`, `Portal`, ….
+    pub label: String,
+    /// Whether the user types it when a key is pasted; else the connection or the platform
+    /// tells it, and an account has one.
+    pub typed: bool,
+}
+
+/// How the end of a token is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiryInput {
+    /// A number of days.
+    Days,
+    /// A number of hours.
+    Hours,
+    /// Tokens have no end.
+    None,
+    /// The platform does not tell; the user may type the date chosen there.
+    Manual,
+}
+
+/// Permissions of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct PermissionsView {
+    /// Those that are known, in the platform's order.
+    pub all: Vec<PermissionView>,
+    /// Those that are ticked at first.
+    pub preset: Vec<String>,
+}
+
+/// One permission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct PermissionView {
+    /// What is sent.
+    pub id: String,
+    /// What it means.
+    pub label: String,
+}
+
+/// S3 credentials of a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct S3Offer {
+    /// How they are had.
+    pub mode: S3Mode,
+    /// Seconds that they last; absent where they last as long as the key.
+    pub seconds: Option<u32>,
+}
+
+/// How S3 credentials are had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum S3Mode {
+    /// Requested from the platform, for a while.
+    Requested,
+    /// The key pair opens S3 as it is.
+    Pair,
+}
+
+/// Session tokens of a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct SessionOffer {
+    /// Seconds that they last where the platform does not tell.
+    pub seconds: u32,
 }
 
 /// A connection that needs no typing.
@@ -661,20 +824,22 @@ pub enum FieldKind {
     Choice,
     /// An https address.
     Url,
+    /// A host, with or without `https://`.
+    Host,
     /// Any text.
     Text,
 }
 
-/// Lifetimes in days.
+/// Lifetimes, in the unit of [`PlatformView::expiry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct LifetimeRange {
     /// Shortest.
-    pub min: u16,
-    /// Longest.
-    pub max: u16,
+    pub min: u32,
+    /// Longest that is offered.
+    pub max: u32,
     /// Preset.
-    pub default: u16,
+    pub default: u32,
 }
 
 /// An account.
@@ -703,6 +868,12 @@ pub struct AccountView {
     pub ways: Vec<SignInWay>,
     /// What can be done with this account now.
     pub capabilities: Capabilities,
+    /// What was seen to be refused, so that [`Ask::TryAgain`] has something to forget.
+    pub refused: Vec<Ability>,
+    /// Permissions that a token of this account can be given, where the platform told them.
+    pub permissions: Option<Vec<String>>,
+    /// The credential that the account acts with, where keys are the only way to sign in.
+    pub key: Option<CredentialId>,
     /// Workspaces as last read, sorted by name.
     pub workspaces: Vec<WorkspaceView>,
     /// Where keys are managed by hand.
@@ -747,8 +918,37 @@ pub struct Capabilities {
     pub revoke: Support,
     /// Rotate in one call.
     pub rotate: Support,
+    /// Change name and permissions of a token.
+    pub edit: Support,
+    /// Read a token's key again.
+    pub read_key: Support,
     /// Get S3 credentials.
     pub s3: Support,
+    /// Get session tokens.
+    pub session: Support,
+}
+
+/// One of [`Capabilities`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    /// Request a token.
+    Issue,
+    /// List tokens.
+    List,
+    /// Revoke a token.
+    Revoke,
+    /// Rotate in one call.
+    Rotate,
+    /// Change name and permissions of a token.
+    Edit,
+    /// Read a token's key again.
+    ReadKey,
+    /// Get S3 credentials.
+    S3,
+    /// Get session tokens.
+    Session,
 }
 
 /// Whether something can be done.
@@ -817,6 +1017,22 @@ pub struct CredentialView {
     pub fields: Vec<Field>,
     /// In which ready forms it can be had.
     pub snippets: Vec<Snippet>,
+    /// Forms for the tools that read this platform.
+    pub templates: Vec<TemplateView>,
+    /// What it may do, in the platform's own words.
+    pub permissions: Vec<String>,
+    /// Whose it is at the platform, where the user told.
+    pub owner: Option<KeyOwner>,
+}
+
+/// A form of a credential for a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct TemplateView {
+    /// Its id, unique among those of the credential.
+    pub id: String,
+    /// What it is for.
+    pub label: String,
 }
 
 /// Where a credential stands.
@@ -867,6 +1083,23 @@ pub struct RemoteTokenView {
     pub state: RemoteState,
     /// Its credential in the vault.
     pub credential: Option<CredentialId>,
+    /// What the platform calls this kind of token, where it has several.
+    pub kind: Option<String>,
+    /// What it may do, in the platform's own words.
+    pub permissions: Vec<String>,
+    /// That it was revoked, on platforms that keep such rows.
+    pub revoked: Option<RevocationView>,
+}
+
+/// A revocation as the platform keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct RevocationView {
+    /// When, where told.
+    #[cfg_attr(feature = "ts", ts(type = "string | null"))]
+    pub at: Option<Timestamp>,
+    /// Why, where told.
+    pub reason: Option<String>,
 }
 
 /// Whether a token on the platform is ours.
@@ -972,6 +1205,12 @@ pub enum ActivityKind {
     RequestS3,
     /// Revoking.
     Revoke,
+    /// Getting a session token.
+    RequestSession,
+    /// Rotating.
+    Rotate,
+    /// Changing a token at the platform.
+    Edit,
     /// Verifying.
     Verify,
     /// Reading from the platform.
@@ -1050,6 +1289,12 @@ pub enum HistoryEvent {
     Forgotten,
     /// Given another name.
     Renamed,
+    /// Its key was replaced by the platform.
+    Rotated,
+    /// Its name or permissions were changed at the platform.
+    Edited,
+    /// Its key was read from the platform.
+    Adopted,
 }
 
 /// A QGIS on this computer.

@@ -58,6 +58,18 @@ pub enum CredentialKind {
     ApiToken,
     /// Temporary S3 credentials.
     S3,
+    /// A pair of an API key and its secret key.
+    KeyPair,
+    /// A short-lived token that another credential was exchanged for.
+    SessionToken,
+}
+
+impl CredentialKind {
+    /// Whether it lasts until a person ends or replaces it. The others are temporary: they are
+    /// renewed in place, and nothing can be listed or revoked of them.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::ApiToken | Self::KeyPair)
+    }
 }
 
 /// One thing that can be copied or revealed of a credential.
@@ -69,13 +81,17 @@ pub enum Field {
     ApiKey,
     /// The user name that tools ask for beside the key; no secret.
     Username,
+    /// The secret key of a pair.
+    SecretKey,
+    /// A session token itself.
+    Token,
     /// `Bearer <key>`, the value of an `Authorization` header.
     BearerHeader,
     /// The platform's id of a token; no secret, and not the key.
     TokenId,
-    /// S3: the access key id.
+    /// S3: the access key id. Of a pair that opens S3 as it is: its API key.
     AccessKeyId,
-    /// S3: the secret access key.
+    /// S3: the secret access key. Of a pair that opens S3 as it is: its secret key.
     SecretAccessKey,
     /// S3: the session token.
     SessionToken,
@@ -94,9 +110,10 @@ pub enum Snippet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct S3Location {
-    /// Bucket name.
+    /// Bucket name; empty where the credentials open more than one bucket.
     pub bucket: String,
-    /// Key prefix, ending in `/`; never empty (an empty one means "not ready").
+    /// Key prefix, ending in `/`; empty only where the bucket is one's own or not told. Where a
+    /// bucket is shared, a store without a prefix is not ready and has no location.
     pub prefix: String,
     /// AWS region.
     pub region: String,
@@ -131,6 +148,34 @@ pub struct CredentialMeta {
     pub verified: Option<Timestamp>,
     /// S3: where its objects are.
     pub s3: Option<S3Location>,
+    /// What it may do, in the platform's own words; also such as we do not know.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+    /// Whose it is at the platform, where the user told.
+    #[serde(default)]
+    pub owner: Option<KeyOwner>,
+}
+
+/// Whose a key is at the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct KeyOwner {
+    /// A person or a service account.
+    pub kind: OwnerKind,
+    /// The name.
+    pub name: String,
+}
+
+/// What can own a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerKind {
+    /// A person.
+    User,
+    /// An account for programs.
+    ServiceAccount,
 }
 
 /// The secret of a credential.
@@ -147,13 +192,23 @@ pub enum CredentialSecret {
         /// `AWS_SESSION_TOKEN`.
         session_token: Secret,
     },
+    /// The two parts of a pair.
+    KeyPair {
+        /// The API key; public by itself.
+        api_key: Secret,
+        /// The secret key.
+        secret_key: Secret,
+    },
+    /// The token.
+    SessionToken(Secret),
 }
 
 impl CredentialSecret {
     /// The body to seal: each part length-prefixed (u32, big endian), in the order of the type.
     pub fn to_body(&self) -> Secret {
         let parts: Vec<&Secret> = match self {
-            Self::ApiToken(key) => vec![key],
+            Self::ApiToken(key) | Self::SessionToken(key) => vec![key],
+            Self::KeyPair { api_key, secret_key } => vec![api_key, secret_key],
             Self::S3 { access_key_id, secret_access_key, session_token } => {
                 vec![access_key_id, secret_access_key, session_token]
             }
@@ -179,6 +234,8 @@ impl CredentialSecret {
         };
         Some(match kind {
             CredentialKind::ApiToken => Self::ApiToken(next()?),
+            CredentialKind::SessionToken => Self::SessionToken(next()?),
+            CredentialKind::KeyPair => Self::KeyPair { api_key: next()?, secret_key: next()? },
             CredentialKind::S3 => Self::S3 {
                 access_key_id: next()?,
                 secret_access_key: next()?,
@@ -192,7 +249,14 @@ impl CredentialSecret {
     pub fn field(&self, field: Field) -> Option<Secret> {
         match (self, field) {
             (Self::ApiToken(key), Field::ApiKey) => Some(key.duplicate()),
-            (Self::ApiToken(key), Field::BearerHeader) => {
+            (Self::SessionToken(key), Field::Token) => Some(key.duplicate()),
+            (Self::KeyPair { api_key, .. }, Field::ApiKey | Field::AccessKeyId) => {
+                Some(api_key.duplicate())
+            }
+            (Self::KeyPair { secret_key, .. }, Field::SecretKey | Field::SecretAccessKey) => {
+                Some(secret_key.duplicate())
+            }
+            (Self::ApiToken(key) | Self::SessionToken(key), Field::BearerHeader) => {
                 let mut value = Vec::with_capacity(7 + key.len());
                 value.extend_from_slice(b"Bearer ");
                 value.extend_from_slice(key.expose());
@@ -228,6 +292,23 @@ mod tests {
         let back = CredentialSecret::from_body(CredentialKind::S3, &s3.to_body()).expect("reads");
         let token = back.field(Field::SessionToken).expect("has one");
         assert_eq!(token.expose_text(), Some("token=="));
+    }
+
+    #[test]
+    fn a_pair_round_trips_and_opens_s3_as_it_is() {
+        let pair = CredentialSecret::KeyPair { api_key: secret("ak"), secret_key: secret("sk") };
+        let back = CredentialSecret::from_body(CredentialKind::KeyPair, &pair.to_body());
+        let back = back.expect("reads");
+        for (field, text) in [
+            (Field::ApiKey, "ak"),
+            (Field::SecretKey, "sk"),
+            (Field::AccessKeyId, "ak"),
+            (Field::SecretAccessKey, "sk"),
+        ] {
+            assert_eq!(back.field(field).expect("has one").expose_text(), Some(text));
+        }
+        assert!(back.field(Field::SessionToken).is_none());
+        assert!(back.field(Field::BearerHeader).is_none());
     }
 
     #[test]

@@ -48,8 +48,10 @@ impl Lead {
 /// fails, which is another notice.
 pub fn leads(kind: CredentialKind) -> &'static [Lead] {
     match kind {
-        CredentialKind::ApiToken => &[Lead::Week, Lead::Day, Lead::Hour, Lead::End],
-        CredentialKind::S3 => &[],
+        CredentialKind::ApiToken | CredentialKind::KeyPair => {
+            &[Lead::Week, Lead::Day, Lead::Hour, Lead::End]
+        }
+        CredentialKind::S3 | CredentialKind::SessionToken => &[],
     }
 }
 

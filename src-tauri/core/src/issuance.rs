@@ -34,8 +34,9 @@ pub struct Intent {
     pub workspace: String,
     /// The name asked for.
     pub name: String,
-    /// The lifetime asked for, in days.
-    pub days: u16,
+    /// The lifetime asked for, in the platform's unit.
+    #[serde(alias = "days")]
+    pub lifetime: Option<u32>,
     /// When the request began, by the platform's clock as far as it is known.
     pub started: Timestamp,
     /// The ids that were there before; `None` when the list could not be read.
@@ -82,7 +83,7 @@ pub fn prepare(
         account: wish.account,
         workspace: wish.workspace.to_owned(),
         name: wish.request.name.clone(),
-        days: wish.request.days,
+        lifetime: wish.request.lifetime,
         started: now.checked_add(SignedDuration::from_secs(skew)).unwrap_or(now),
         before: listed.map(|tokens| tokens.iter().filter_map(|token| token.id.clone()).collect()),
     }
@@ -112,6 +113,7 @@ fn may_be_ours(intent: &Intent, token: &RemoteToken) -> bool {
     let known = |id: &String| intent.before.as_ref().is_some_and(|before| before.contains(id));
     let earliest = intent.started.checked_sub(SKEW_ALLOWED).unwrap_or(intent.started);
     token.name == intent.name
+        && token.revoked.is_none()
         && token.workspace == intent.workspace
         && !token.id.as_ref().is_some_and(known)
         // One without a time may be ours; that it surely is takes a time.
@@ -119,7 +121,9 @@ fn may_be_ours(intent: &Intent, token: &RemoteToken) -> bool {
 }
 
 fn surely_ours(intent: &Intent, token: &RemoteToken) -> bool {
-    intent.before.is_some() && token.id.is_some() && token.created.is_some()
+    // Where the name is the id, nothing else can have come into being under it meanwhile.
+    let named = token.id.as_deref() == Some(intent.name.as_str());
+    intent.before.is_some() && token.id.is_some() && (token.created.is_some() || named)
 }
 
 #[cfg(test)]
@@ -131,7 +135,11 @@ mod tests {
     }
 
     fn intent() -> Intent {
-        let request = IssueRequest { name: "QGIS laptop".into(), days: 30 };
+        let request = IssueRequest {
+            name: "QGIS laptop".into(),
+            lifetime: Some(30),
+            permissions: Vec::new(),
+        };
         let (id, account) = (Id([1; 16]), Id([2; 16]));
         let wish = Wish { id, account, workspace: "demo-ws", request: &request };
         let listed = [token("old", "another", "2026-01-01T10:00:00Z")];
@@ -141,12 +149,10 @@ mod tests {
     fn token(id: &str, name: &str, created: &str) -> RemoteToken {
         RemoteToken {
             id: Some(id.into()),
-            user_id: None,
             name: name.into(),
             workspace: "demo-ws".into(),
-            scope: String::new(),
             created: created.parse().ok(),
-            expires: None,
+            ..RemoteToken::default()
         }
     }
 
@@ -193,6 +199,26 @@ mod tests {
         assert!(matches!(reconcile(&intent(), &[late]), Verdict::Ours(_)));
         let earlier = token("new", "QGIS laptop", "2026-01-01T11:57:00Z");
         assert_eq!(reconcile(&intent(), &[earlier]), Verdict::NotMade);
+    }
+
+    #[test]
+    fn where_the_name_is_the_id_a_new_name_is_ours() {
+        let named = token("QGIS laptop", "QGIS laptop", "never");
+        assert_eq!(reconcile(&intent(), std::slice::from_ref(&named)), Verdict::Ours(named));
+        let known = intent_knowing("QGIS laptop");
+        let old = token("QGIS laptop", "QGIS laptop", "never");
+        assert_eq!(reconcile(&known, &[old]), Verdict::NotMade, "it was there before");
+    }
+
+    fn intent_knowing(id: &str) -> Intent {
+        Intent { before: Some(BTreeSet::from([id.to_owned()])), ..intent() }
+    }
+
+    #[test]
+    fn what_was_revoked_is_not_ours() {
+        let mut gone = token("new", "QGIS laptop", "2026-01-01T12:00:01Z");
+        gone.revoked = Some(crate::platform::Revocation::default());
+        assert_eq!(reconcile(&intent(), &[gone]), Verdict::NotMade);
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::handle::Reply;
 use super::records::account_record;
 use super::sessions::{Access, open_access};
 use super::state::{Account, AccountFacts, AccountMeta};
 use super::{Engine, fresh_id};
 use crate::api::{
-    ActivityKind, Answer, HistoryEvent, NewAccount, OnRemove, SignInWay, WorkspaceView,
+    ActivityKind, Answer, HistoryEvent, NewAccount, OnRemove, SignInState, SignInWay, WorkspaceView,
 };
 use crate::credential::{AccountId, CredentialKind, CredentialMeta};
 use crate::error::{Error, ErrorCode, Result};
@@ -76,7 +78,8 @@ impl<H: Host> Engine<H> {
         match made {
             Ok((platform, connection)) => {
                 self.trust(&connection, &meta.connection);
-                let facts = facts(platform, &connection, &meta, None);
+                let auth = platform.descriptor().usual_auth();
+                let facts = facts(platform, &connection, &meta, auth);
                 let id = meta.id;
                 self.state.accounts.insert(id, Account { meta, facts, signed_in: None });
             }
@@ -143,7 +146,7 @@ impl<H: Host> Engine<H> {
             .state
             .credentials
             .values()
-            .filter(|meta| meta.account == id && meta.kind == CredentialKind::ApiToken)
+            .filter(|meta| meta.account == id && meta.kind.is_lasting())
             .filter(|meta| meta.revoked.is_none() && meta.expires.is_none_or(|end| end > now))
             .cloned()
             .collect();
@@ -232,7 +235,8 @@ impl<H: Host> Engine<H> {
         workspaces: &[WorkspaceView],
     ) {
         let Ok(account) = self.state.account_mut(id) else { return };
-        if auth == Auth::Key || account.meta.workspaces == workspaces {
+        let partial = auth == Auth::Key && !account.facts.key_is_sign_in;
+        if partial || account.meta.workspaces == workspaces {
             return;
         }
         account.meta.workspaces = workspaces.to_vec();
@@ -287,20 +291,96 @@ impl<H: Host> Engine<H> {
 
     /// What the descriptor says of the account, as it is signed in now.
     pub(super) fn refresh_facts(&mut self, id: AccountId) {
-        let auth = self.sessions.auth(id).or_else(|| self.holds_key(id).then_some(Auth::Key));
+        let auth = self.auth_of(id);
         let Ok(account) = self.state.account_mut(id) else { return };
         let made = platform(&account.meta.platform)
             .and_then(|platform| Ok((platform, platform.connect(&account.meta.connection)?)));
         if let Ok((platform, connection)) = made {
             account.facts = facts(platform, &connection, &account.meta, auth);
         }
+        let by_key = self.key_as_sign_in(id);
+        if let Ok(account) = self.state.account_mut(id) {
+            account.facts.by_key = by_key;
+        }
+    }
+
+    /// Where the key stands that an account is signed in with, if it is.
+    fn key_as_sign_in(&self, id: AccountId) -> Option<(SignInState, Option<Timestamp>)> {
+        let account = self.state.account(id).ok()?;
+        let key = account.meta.key.filter(|_| account.facts.key_is_sign_in)?;
+        let meta = self.state.credentials.get(&key)?;
+        let over = meta.revoked.or(meta.expires.filter(|end| *end <= self.clock.now()));
+        Some(match over {
+            Some(at) => (SignInState::Expired, Some(at)),
+            None => (SignInState::SignedIn, meta.expires),
+        })
+    }
+
+    /// Signs out of an account whose sign-in is a key: Wayleave does not act with it any more.
+    /// It stays a credential of the vault; `everywhere` revokes it, and what it was exchanged for.
+    pub(super) fn sign_out_key(&mut self, id: AccountId, everywhere: bool, reply: Reply) {
+        let key = self.state.account(id).ok().and_then(|account| account.meta.key);
+        let meta = key.and_then(|key| self.state.credentials.get(&key).cloned());
+        let work = match meta.filter(|meta| everywhere && meta.revoked.is_none()) {
+            Some(meta) => match self.end_everywhere(&meta) {
+                Ok(job) => Some((meta, job)),
+                Err(error) => return reply.answer(Err(error)),
+            },
+            None => None,
+        };
+        let Some((meta, job)) = work else {
+            self.forget_key(id);
+            return reply.answer(Ok(Answer::Done));
+        };
+        self.work(job, move |engine, ended: Result<bool>| {
+            let ended = ended.map(|revoked| {
+                if revoked {
+                    engine.mark_revoked(&meta);
+                }
+                engine.forget_key(id);
+                Answer::Done
+            });
+            reply.answer(ended);
+        });
+    }
+
+    fn forget_key(&mut self, id: AccountId) {
+        if let Ok(account) = self.state.account_mut(id) {
+            account.meta.key = None;
+        }
+        self.refresh_facts(id);
+        self.persist_account(id);
+    }
+
+    /// Forgets what was refused, so that it is tried again.
+    pub(super) fn try_again(&mut self, id: AccountId, reply: Reply) {
+        if let Err(error) = self.state.need_not_locked() {
+            return reply.answer(Err(error));
+        }
+        let auth = self.auth_of(id);
+        if let Ok(account) = self.state.account_mut(id) {
+            account.meta.learned.retry(auth);
+        }
+        self.refresh_facts(id);
+        self.persist_account(id);
+        reply.answer(self.state.account(id).map(|account| Answer::Account(account.view())));
+    }
+
+    /// As what an account acts now, or would.
+    fn auth_of(&self, id: AccountId) -> Auth {
+        let signed_in = self.sessions.auth(id).or_else(|| self.holds_key(id).then_some(Auth::Key));
+        let usual = || {
+            let platform = platform(&self.state.account(id).ok()?.meta.platform).ok()?;
+            Some(platform.descriptor().usual_auth())
+        };
+        signed_in.or_else(usual).unwrap_or(Auth::Portal)
     }
 
     fn holds_key(&self, id: AccountId) -> bool {
         let now = self.clock.now();
         self.state.credentials.values().any(|meta| {
             meta.account == id
-                && meta.kind == CredentialKind::ApiToken
+                && meta.kind.is_lasting()
                 && meta.revoked.is_none()
                 && meta.expires.is_none_or(|end| end > now)
         })
@@ -351,8 +431,10 @@ fn make_account(new: &NewAccount) -> Result<(AnyPlatform, Connection, Account)> 
         learned: crate::platform::Learned::default(),
         workspaces: Vec::new(),
         ended: None,
+        key: None,
+        permissions: None,
     };
-    let facts = facts(platform, &connection, &meta, None);
+    let facts = facts(platform, &connection, &meta, platform.descriptor().usual_auth());
     Ok((platform, connection, Account { meta, facts, signed_in: None }))
 }
 
@@ -380,7 +462,7 @@ fn facts(
     platform: AnyPlatform,
     connection: &Connection,
     meta: &AccountMeta,
-    auth: Option<Auth>,
+    auth: Auth,
 ) -> AccountFacts {
     let descriptor = platform.descriptor();
     let needs_client = |way: &SignInWay| matches!(way, SignInWay::Browser | SignInWay::Device);
@@ -394,8 +476,21 @@ fn facts(
             .filter(|way| connection.client_id.is_some() || !needs_client(way))
             .copied()
             .collect(),
-        capabilities: descriptor.effective(auth.unwrap_or(Auth::Portal), &meta.learned),
+        capabilities: descriptor.effective(auth, &meta.learned),
+        refused: meta.learned.refused(auth),
         manage_url: platform.manage_url(connection, None).map(Into::into),
+        by_key: None,
+        key_is_sign_in: descriptor.key_is_sign_in(),
+        qgis: descriptor.qgis,
+        bearer: descriptor.bearer,
+        templates: [
+            CredentialKind::ApiToken,
+            CredentialKind::KeyPair,
+            CredentialKind::SessionToken,
+        ]
+        .into_iter()
+        .map(|kind| (kind, descriptor.templates_of(kind)))
+        .collect(),
     }
 }
 

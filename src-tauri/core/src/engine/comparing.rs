@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::Engine;
 use super::handle::Reply;
 use super::issuing::Heard;
 use super::keeper::Keeper;
 use super::keeping::revoke_at;
 use super::sessions::{Access, open_access};
-use crate::api::{ActivityKind, Answer, RemoteState, RemoteTokenView};
+use crate::api::{
+    ActivityKind, Answer, HistoryEvent, RemoteState, RemoteTokenView, RevocationView,
+};
 use crate::credential::{AccountId, CredentialKind, CredentialMeta};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
@@ -94,6 +98,9 @@ impl<H: Host> Engine<H> {
                 Some(token) => {
                     self.state.missing.remove(&meta.id);
                     self.change_meta(meta.id, |meta| take_over(meta, token));
+                    if let Some(revocation) = &token.revoked {
+                        self.revoked_elsewhere(meta, revocation.at);
+                    }
                     if let Some(meta) = self.state.credentials.get(&meta.id).cloned() {
                         self.seen(&meta);
                     }
@@ -104,6 +111,14 @@ impl<H: Host> Engine<H> {
                 None => {}
             }
         }
+    }
+
+    /// The platform keeps the row of a token that somebody revoked there.
+    fn revoked_elsewhere(&mut self, meta: &CredentialMeta, at: Option<Timestamp>) {
+        let at = at.unwrap_or_else(|| self.clock.now());
+        self.note(HistoryEvent::Revoked, meta, None);
+        self.change_meta(meta.id, |meta| meta.revoked = Some(at));
+        self.refresh_facts(meta.account);
     }
 
     fn remote_views(&self, account: AccountId, listing: &Listing) -> Vec<RemoteTokenView> {
@@ -126,6 +141,12 @@ impl<H: Host> Engine<H> {
                 expires: token.expires,
                 state,
                 credential,
+                kind: token.kind.clone(),
+                permissions: token.permissions.clone(),
+                revoked: token
+                    .revoked
+                    .as_ref()
+                    .map(|r| RevocationView { at: r.at, reason: r.reason.clone() }),
             });
         }
         let missing = self.state.missing.iter().filter_map(|id| self.state.credentials.get(id));
@@ -137,6 +158,9 @@ impl<H: Host> Engine<H> {
             expires: meta.expires,
             state: RemoteState::Missing,
             credential: Some(meta.id),
+            kind: None,
+            permissions: meta.permissions.clone(),
+            revoked: None,
         }));
         views
     }
@@ -216,6 +240,7 @@ fn counterpart<'a>(
 fn take_over(meta: &mut CredentialMeta, token: &RemoteToken) {
     meta.platform_id = token.id.clone().or_else(|| meta.platform_id.take());
     meta.created = token.created.or(meta.created);
+    meta.permissions.clone_from(&token.permissions);
     if token.expires.is_some() {
         meta.expires = token.expires;
         meta.end_confirmed = true;
@@ -224,20 +249,16 @@ fn take_over(meta: &mut CredentialMeta, token: &RemoteToken) {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::credential::Id;
 
     fn token(id: &str, name: &str) -> RemoteToken {
         RemoteToken {
             id: Some(id.into()),
-            user_id: None,
             name: name.into(),
             workspace: "demo-ws".into(),
-            scope: String::new(),
-            created: None,
             expires: Some(Timestamp::constant(2_000_000_000, 0)),
+            ..RemoteToken::default()
         }
     }
 
@@ -255,6 +276,8 @@ mod tests {
             revoked: None,
             verified: None,
             s3: None,
+            permissions: Vec::new(),
+            owner: None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::credential::{
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
 use crate::install;
+use crate::platform::{Connection, Platform as _};
 use crate::secret::{Disclosed, Secret};
 use crate::vault::{Change, RecordKind};
 
@@ -62,6 +63,26 @@ impl<H: Host> Engine<H> {
             Ok(meta) => meta.clone(),
             Err(error) => return reply.disclose(Err(error)),
         };
+        if self.is_spent(&meta) {
+            return self.renew_session(meta.account, None, move |engine, renewed| match renewed {
+                Ok(_) => engine.reveal_now(id, field, purpose, reply),
+                Err(error) => reply.disclose(Err(error)),
+            });
+        }
+        self.reveal_now(id, field, purpose, reply);
+    }
+
+    fn reveal_now(
+        &mut self,
+        id: CredentialId,
+        field: Option<Field>,
+        purpose: Purpose,
+        reply: Reply,
+    ) {
+        let meta = match self.state.credential(id) {
+            Ok(meta) => meta.clone(),
+            Err(error) => return reply.disclose(Err(error)),
+        };
         let username = self.username_of(&meta);
         let keeper = self.keeper.clone();
         let kind = meta.kind;
@@ -100,11 +121,49 @@ impl<H: Host> Engine<H> {
         self.work(read, move |engine, secret| {
             let text = secret.and_then(|secret| match snippet {
                 Snippet::Env => install::env::render(&secret, meta.s3.as_ref()).ok_or_else(|| {
-                    Error::new(ErrorCode::InvalidInput, "an API token has no .env form")
+                    Error::new(ErrorCode::InvalidInput, "this credential has no .env form")
                 }),
             });
             if text.is_ok() {
                 engine.note(event_of(purpose), &meta, Some(".env"));
+            }
+            reply.disclose(text.map(|text| Disclosure::Text(Disclosed::new(text))));
+        });
+    }
+
+    /// A credential in one of its platform's forms.
+    pub(super) fn render_template(
+        &mut self,
+        id: CredentialId,
+        template: String,
+        purpose: Purpose,
+        reply: Reply,
+    ) {
+        let ready = self.state.credential(id).cloned().and_then(|meta| {
+            let (platform, connection) = self.connection(meta.account)?;
+            let mut all = platform.descriptor().templates.iter();
+            let spec = all.find(|spec| spec.id == template && spec.of == meta.kind);
+            let text = spec.map(|spec| spec.text).ok_or_else(|| {
+                Error::new(ErrorCode::NotFound, "this credential has no such form")
+                    .with("field", "template")
+            })?;
+            Ok((meta, connection, text))
+        });
+        let (meta, connection, text) = match ready {
+            Ok(ready) => ready,
+            Err(error) => return reply.disclose(Err(error)),
+        };
+        let username = self.username_of(&meta);
+        let (keeper, kind) = (self.keeper.clone(), meta.kind);
+        let read = async move { open(&keeper, id, kind).await };
+        self.work(read, move |engine, secret| {
+            let text = secret.and_then(|secret| {
+                install::template::render(text, |name| {
+                    placeholder(name, &meta, username.as_deref(), &connection, &secret)
+                })
+            });
+            if text.is_ok() {
+                engine.note(event_of(purpose), &meta, Some(&template));
             }
             reply.disclose(text.map(|text| Disclosure::Text(Disclosed::new(text))));
         });
@@ -183,6 +242,12 @@ impl<H: Host> Engine<H> {
             return Err(Error::new(ErrorCode::Expired, "the token has ended").with("expires", end));
         }
         let account = self.state.account(meta.account)?;
+        if !account.facts.qgis {
+            return Err(Error::new(
+                ErrorCode::NotSupported,
+                "QGIS has no plugin of this platform that takes its keys this way",
+            ));
+        }
         let username = account.meta.username.clone().ok_or_else(|| {
             Error::new(ErrorCode::NoUsername, "QGIS needs the user name at the platform")
                 .with("account", account.meta.id)
@@ -289,6 +354,8 @@ fn one_field(
         Field::Username => plain(username),
         Field::TokenId => plain(meta.platform_id.as_deref()),
         Field::ApiKey
+        | Field::SecretKey
+        | Field::Token
         | Field::BearerHeader
         | Field::AccessKeyId
         | Field::SecretAccessKey
@@ -301,10 +368,46 @@ fn one_field(
 }
 
 fn all_fields(secret: &CredentialSecret) -> Vec<(Field, Disclosed)> {
-    [Field::ApiKey, Field::AccessKeyId, Field::SecretAccessKey, Field::SessionToken]
-        .into_iter()
-        .filter_map(|field| Some((field, Disclosed::new(secret.field(field)?))))
-        .collect()
+    let all: &[Field] = match secret {
+        CredentialSecret::ApiToken(_) => &[Field::ApiKey],
+        CredentialSecret::KeyPair { .. } => &[Field::ApiKey, Field::SecretKey],
+        CredentialSecret::SessionToken(_) => &[Field::Token],
+        CredentialSecret::S3 { .. } => {
+            &[Field::AccessKeyId, Field::SecretAccessKey, Field::SessionToken]
+        }
+    };
+    all.iter().filter_map(|field| Some((*field, Disclosed::new(secret.field(*field)?)))).collect()
+}
+
+/// What a placeholder of a template stands for.
+fn placeholder(
+    name: &str,
+    meta: &CredentialMeta,
+    username: Option<&str>,
+    connection: &Connection,
+    secret: &CredentialSecret,
+) -> Option<Secret> {
+    let field = match name {
+        "api_key" => Some(Field::ApiKey),
+        "secret_key" => Some(Field::SecretKey),
+        "token" => Some(Field::Token),
+        _ => None,
+    };
+    if let Some(field) = field {
+        return secret.field(field);
+    }
+    let s3 = meta.s3.as_ref();
+    let text = match name {
+        "username" => username.map(str::to_owned),
+        "hub" => Some(connection.origin()),
+        "host" => Some(connection.host().to_owned()),
+        "name" => Some(meta.name.clone()),
+        "workspace" => Some(meta.workspace.clone()),
+        "region" => s3.map(|s3| s3.region.clone()),
+        "endpoint" => s3.and_then(|s3| s3.endpoint.clone()),
+        other => connection.more.get(other).cloned(),
+    };
+    text.map(Secret::from_text)
 }
 
 fn event_of(purpose: Purpose) -> HistoryEvent {
@@ -318,6 +421,8 @@ fn event_of(purpose: Purpose) -> HistoryEvent {
 fn field_name(field: Field) -> &'static str {
     match field {
         Field::ApiKey => "api_key",
+        Field::SecretKey => "secret_key",
+        Field::Token => "token",
         Field::Username => "username",
         Field::BearerHeader => "bearer_header",
         Field::TokenId => "token_id",

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::handle::Reply;
@@ -18,6 +19,7 @@ use crate::credential::{AccountId, CredentialKind, CredentialMeta, CredentialSec
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
 use crate::issuance::{Intent, Verdict, Wish, adopt_id, prepare, reconcile};
+use crate::platform::descriptor::Descriptor;
 use crate::platform::{
     AnyPlatform, Asked, Auth, Finding, IssueOutcome, IssueRequest, IssuedToken, Operation,
     Platform, PlatformError, RemoteToken, learn,
@@ -95,14 +97,8 @@ impl<H: Host> Engine<H> {
         if account.facts.capabilities.issue == Support::No {
             return Err(self.not_supported(request.account, "request tokens"));
         }
-        let range = platform.descriptor().lifetime;
-        if let Some(range) = range.filter(|r| !(r.min..=r.max).contains(&request.days)) {
-            return Err(Error::new(ErrorCode::InvalidLifetime, "the lifetime is out of range")
-                .with("field", "days")
-                .with("min", range.min)
-                .with("max", range.max));
-        }
-        Ok(())
+        check_token_name(platform.descriptor(), &request.name)?;
+        check_lifetime(platform.descriptor(), request.lifetime)
     }
 
     pub(super) fn not_supported(&self, id: AccountId, what: &str) -> Error {
@@ -157,15 +153,21 @@ impl<H: Host> Engine<H> {
             let Ok(access) = self.access(intent.account, Some(&intent.workspace)) else { continue };
             let keeper = self.keeper.clone();
             let account = intent.account;
+            let clock = Arc::clone(&self.clock);
             let settle = async move {
                 let platform = access.platform;
                 let session = open_access(&keeper, access).await?;
-                Ok(settle_lost(&keeper, platform, &session, id, &intent).await)
+                let lost = Lost { keeper: &keeper, clock: &*clock, intent: &intent };
+                Ok(lost.settle(platform, &session).await)
             };
             self.work(settle, move |engine, settled: Result<Settled>| match settled {
-                Ok(Settled::Told(told)) => engine.alert(told, Some(account), None),
+                Ok(Settled::Kept(meta)) => {
+                    engine.note(HistoryEvent::Requested, &meta, None);
+                    engine.store_in_state(*meta);
+                }
+                // Nobody needs to know.
                 Ok(Settled::NotMade) => {}
-                Err(error) => engine.alert(error, Some(account), None),
+                Ok(Settled::Told(told)) | Err(told) => engine.alert(told, Some(account), None),
             });
         }
     }
@@ -206,6 +208,15 @@ impl TokenJob {
             Err(error) if may_issue_without_list(&error) => None,
             Err(error) => return Err(error.into()),
         };
+        if self.platform.descriptor().names_are_ids
+            && listed.iter().flatten().any(|token| token.name == self.request.name)
+        {
+            return Err(Error::new(
+                ErrorCode::Rejected,
+                "the platform has a token of this name, and names are ids there",
+            )
+            .with("field", "name"));
+        }
         let host = self.session.connection().host();
         let skew = self.session.http().skew(host).unwrap_or(0);
         let wish = Wish { id: self.intent, account: *account, workspace, request: &self.asked() };
@@ -218,7 +229,8 @@ impl TokenJob {
     }
 
     fn asked(&self) -> IssueRequest {
-        IssueRequest { name: self.request.name.clone(), days: self.request.days }
+        let TokenRequest { name, lifetime, permissions, .. } = &self.request;
+        IssueRequest { name: name.clone(), lifetime: *lifetime, permissions: permissions.clone() }
     }
 
     async fn settle(
@@ -244,20 +256,14 @@ impl TokenJob {
                 (Err(error), gone.and(Err(told)))
             }
             IssueOutcome::Unknown(error) => {
-                let told = match settle_lost(
-                    &self.keeper,
-                    self.platform,
-                    &self.session,
-                    self.intent,
-                    intent,
-                )
-                .await
-                {
-                    Settled::Told(told) => told,
+                let lost = Lost { keeper: &self.keeper, clock: &*self.clock, intent };
+                let told = match lost.settle(self.platform, &self.session).await {
+                    Settled::Kept(meta) => Ok(*meta),
                     // It failed as it says it did, and asking again is safe.
-                    Settled::NotMade => Error::from(error.clone()).with("made", false),
+                    Settled::NotMade => Err(Error::from(error.clone()).with("made", false)),
+                    Settled::Told(told) => Err(told),
                 };
-                (Err(error), Err(told))
+                (Err(error), told)
             }
         }
     }
@@ -266,7 +272,7 @@ impl TokenJob {
     /// that the platform kept back looked for.
     async fn store(&self, issued: IssuedToken, intent: &Intent) -> Result<CredentialMeta> {
         let IssuedToken { token, key, .. } = issued;
-        let mut meta = self.meta_of(&token);
+        let mut meta = meta_of(intent, &token, self.clock.now());
         let put = put_credential(&meta, &CredentialSecret::ApiToken(key))?;
         let stored = self.keeper.commit(vec![put, Change::RemoveIntent { id: self.intent }]).await;
         if let Err(error) = stored {
@@ -282,24 +288,6 @@ impl TokenJob {
             self.find_id(&mut meta, intent).await;
         }
         Ok(meta)
-    }
-
-    fn meta_of(&self, token: &RemoteToken) -> CredentialMeta {
-        let TokenRequest { account, workspace, name, .. } = &self.request;
-        CredentialMeta {
-            id: self.intent,
-            kind: CredentialKind::ApiToken,
-            name: name.clone(),
-            account: *account,
-            workspace: workspace.clone(),
-            platform_id: token.id.clone(),
-            created: token.created.or_else(|| Some(self.clock.now())),
-            expires: token.expires,
-            end_confirmed: token.expires.is_some(),
-            revoked: None,
-            verified: None,
-            s3: None,
-        }
     }
 
     /// Best effort: without an id the token works all the same, and is revoked by hand.
@@ -328,62 +316,101 @@ impl TokenJob {
     }
 }
 
-/// What is known of a request whose answer was lost.
+/// What became of a request whose answer was lost.
 enum Settled {
     /// The platform's list shows that nothing was made.
     NotMade,
+    /// What was made is in the vault: the platform showed its key again.
+    Kept(Box<CredentialMeta>),
     /// What the user must know.
     Told(Error),
 }
 
-/// After a lost answer: looks for what was made. What is surely ours is revoked, since its key
-/// is lost; more than one candidate is left alone and shown.
-async fn settle_lost(
-    keeper: &Keeper,
-    platform: AnyPlatform,
-    session: &Session,
-    id: Id,
-    intent: &Intent,
-) -> Settled {
-    let unknown = |what: &str| {
-        Error::new(ErrorCode::OutcomeUnknown, what)
-            .with("name", &intent.name)
-            .with("workspace", &intent.workspace)
-    };
-    let Ok(listed) = platform.tokens(session, &intent.workspace).await else {
-        // The intent stays, and is settled when the platform answers again.
-        return Settled::Told(unknown(
-            "the answer was lost and the list cannot be read; nothing was sent twice",
-        ));
-    };
-    let told = match reconcile(intent, &listed) {
-        Verdict::NotMade => Settled::NotMade,
-        Verdict::Ours(token) => {
-            let token_id = token.id.clone().unwrap_or_default();
-            match platform.revoke(session, &intent.workspace, &token_id).await {
-                Ok(_) => Settled::Told(
-                    unknown("the answer was lost; the token that was made was revoked")
-                        .with("revoked", true)
-                        .with("token_id", token_id),
-                ),
-                Err(_) => {
-                    return Settled::Told(unknown(
-                        "the answer was lost; a token may have been made",
-                    ));
+/// A request whose answer was lost.
+struct Lost<'a> {
+    keeper: &'a Keeper,
+    clock: &'a dyn Clock,
+    intent: &'a Intent,
+}
+
+impl Lost<'_> {
+    /// Looks for what was made. What is surely ours is kept where the platform shows its key
+    /// again, and revoked where its key is lost; more than one candidate is left alone and
+    /// shown.
+    async fn settle(&self, platform: AnyPlatform, session: &Session) -> Settled {
+        let Ok(listed) = platform.tokens(session, &self.intent.workspace).await else {
+            // The intent stays, and is settled when the platform answers again.
+            return Settled::Told(self.unknown(
+                "the answer was lost and the list cannot be read; nothing was sent twice",
+            ));
+        };
+        let told = match reconcile(self.intent, &listed) {
+            Verdict::NotMade => Settled::NotMade,
+            Verdict::Ours(token) => {
+                let id = token.id.clone().unwrap_or_default();
+                let read = platform.read_key(session, &self.intent.workspace, &id).await;
+                if let Ok((_, key)) = read {
+                    return self.keep(&token, key).await.map_or_else(Settled::Told, Settled::Kept);
+                }
+                match platform.revoke(session, &self.intent.workspace, &id).await {
+                    Ok(_) => Settled::Told(
+                        self.unknown("the answer was lost; the token that was made was revoked")
+                            .with("revoked", true)
+                            .with("token_id", id),
+                    ),
+                    Err(_) => {
+                        return Settled::Told(
+                            self.unknown("the answer was lost; a token may have been made"),
+                        );
+                    }
                 }
             }
-        }
-        Verdict::Unclear(tokens) => {
-            let ids: Vec<&str> = tokens.iter().filter_map(|token| token.id.as_deref()).collect();
-            Settled::Told(
-                unknown("the answer was lost, and more than one token may be the one")
-                    .with("candidates", ids.join(" ")),
-            )
-        }
-    };
-    // Settled; if this fails, it is settled once more at the next unlock.
-    let _ = keeper.commit(vec![Change::RemoveIntent { id }]).await;
-    told
+            Verdict::Unclear(tokens) => {
+                let ids: Vec<&str> = tokens.iter().filter_map(|t| t.id.as_deref()).collect();
+                Settled::Told(
+                    self.unknown("the answer was lost, and more than one token may be the one")
+                        .with("candidates", ids.join(" ")),
+                )
+            }
+        };
+        // Settled; if this fails, it is settled once more at the next unlock.
+        let _ = self.keeper.commit(vec![Change::RemoveIntent { id: self.intent.id }]).await;
+        told
+    }
+
+    /// The token with the key that the platform showed again.
+    async fn keep(&self, token: &RemoteToken, key: Secret) -> Result<Box<CredentialMeta>> {
+        let meta = meta_of(self.intent, token, self.clock.now());
+        let put = put_credential(&meta, &CredentialSecret::ApiToken(key))?;
+        self.keeper.commit(vec![put, Change::RemoveIntent { id: self.intent.id }]).await?;
+        Ok(Box::new(meta))
+    }
+
+    fn unknown(&self, what: &str) -> Error {
+        Error::new(ErrorCode::OutcomeUnknown, what)
+            .with("name", &self.intent.name)
+            .with("workspace", &self.intent.workspace)
+    }
+}
+
+/// What is known of a token that a request made.
+fn meta_of(intent: &Intent, token: &RemoteToken, now: Timestamp) -> CredentialMeta {
+    CredentialMeta {
+        id: intent.id,
+        kind: CredentialKind::ApiToken,
+        name: intent.name.clone(),
+        account: intent.account,
+        workspace: intent.workspace.clone(),
+        platform_id: token.id.clone(),
+        created: token.created.or(Some(now)),
+        expires: token.expires,
+        end_confirmed: token.expires.is_some(),
+        revoked: None,
+        verified: None,
+        s3: None,
+        permissions: token.permissions.clone(),
+        owner: None,
+    }
 }
 
 /// A key that may not list may still issue; anything else stops before the request.
@@ -410,4 +437,31 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     Err(Error::new(ErrorCode::InvalidName, format!("a name has 1 to {NAME_MAX} characters"))
         .with("field", "name")
         .with("max", NAME_MAX))
+}
+
+/// A name as the platform takes it: where it is the token's id, only `a-z 0-9 _ -`.
+pub(super) fn check_token_name(descriptor: &Descriptor, name: &str) -> Result<()> {
+    let fine = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
+    let (length, max) = (name.chars().count(), descriptor.name_max);
+    if length > max || (descriptor.names_are_ids && !name.chars().all(fine)) {
+        let rule = if descriptor.names_are_ids { " of a-z, 0-9, _ and -" } else { "" };
+        let told = format!("a name has 1 to {max} characters{rule}");
+        return Err(Error::new(ErrorCode::InvalidName, told)
+            .with("field", "name")
+            .with("max", max));
+    }
+    Ok(())
+}
+
+/// A lifetime within the platform's bounds; none where its tokens have no end.
+pub(super) fn check_lifetime(descriptor: &Descriptor, lifetime: Option<u32>) -> Result<()> {
+    let wrong = |what: &str| Error::new(ErrorCode::InvalidLifetime, what).with("field", "lifetime");
+    match (descriptor.lifetime, lifetime) {
+        (Some(range), Some(asked)) if (range.min..=range.max).contains(&asked) => Ok(()),
+        (Some(range), _) => {
+            Err(wrong("the lifetime is out of range").with("min", range.min).with("max", range.max))
+        }
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(wrong("tokens of this platform have no end to choose")),
+    }
 }

@@ -88,6 +88,8 @@ impl<H: Host> Engine<H> {
                 revoked: None,
                 verified: None,
                 s3: None,
+                permissions: Vec::new(),
+                owner: None,
             })
             .requested_at(self.clock.now())
     }
@@ -154,7 +156,7 @@ async fn store_s3(
 }
 
 impl CredentialMeta {
-    fn requested_at(mut self, now: Timestamp) -> Self {
+    pub(super) fn requested_at(mut self, now: Timestamp) -> Self {
         self.created = Some(now);
         self.revoked = None;
         self

@@ -6,6 +6,7 @@
 //! is published.
 
 mod accounts;
+mod changing;
 mod comparing;
 mod disclosing;
 mod handle;
@@ -227,9 +228,20 @@ impl<H: Host> Engine<H> {
             Ask::CancelSignIn { flow } => self.cancel_sign_in(flow, reply),
             Ask::SignOut { account, everywhere } => self.sign_out(account, everywhere, reply),
             Ask::Workspaces { account } => self.workspaces(account, reply),
+            Ask::TryAgain { account } => self.try_again(account, reply),
             Ask::RequestToken(request) => self.request_token(request, reply),
             Ask::RequestS3 { account, workspace, activity } => {
                 self.request_s3(account, workspace, activity, reply);
+            }
+            Ask::RequestSession { account, activity } => {
+                self.request_session(account, activity, reply);
+            }
+            Ask::Rotate { credential, lifetime } => self.rotate(credential, lifetime, reply),
+            Ask::EditToken { credential, name, permissions } => {
+                self.edit_token(credential, name, permissions, reply);
+            }
+            Ask::Adopt { account, workspace, platform_id } => {
+                self.adopt(account, workspace, platform_id, reply);
             }
             Ask::CancelActivity { activity } => self.cancel_activity(activity, reply),
             Ask::RemoteTokens { account, workspace } => {
@@ -267,12 +279,17 @@ impl<H: Host> Engine<H> {
                 self.sign_in_with_cookies(account, cookies, reply);
             }
             Confide::StartPortal { account } => self.start_portal(account, reply),
-            Confide::PasteKey { key, about } => self.paste_key(key, about, reply),
+            Confide::PasteKey { key, secret_key, about } => {
+                self.paste_key(key, secret_key, about, reply);
+            }
             Confide::Reveal { credential, field, purpose } => {
                 self.reveal(credential, field, purpose, reply);
             }
             Confide::Render { credential, snippet, purpose } => {
                 self.render(credential, snippet, purpose, reply);
+            }
+            Confide::RenderTemplate { credential, template, purpose } => {
+                self.render_template(credential, template, purpose, reply);
             }
             Confide::RedeemTicket { ticket } => self.redeem_ticket(&ticket, reply),
         }

@@ -87,10 +87,11 @@ fn label_of(meta: &CredentialMeta) -> Result<Secret> {
         .map_err(|e| Error::internal(format!("a label cannot be written: {e}")))
 }
 
+/// The vault tells apart what lasts and what is temporary; the label says what it is.
 fn record_kind(kind: CredentialKind) -> RecordKind {
     match kind {
-        CredentialKind::ApiToken => RecordKind::ApiToken,
-        CredentialKind::S3 => RecordKind::S3,
+        CredentialKind::ApiToken | CredentialKind::KeyPair => RecordKind::ApiToken,
+        CredentialKind::S3 | CredentialKind::SessionToken => RecordKind::S3,
     }
 }
 

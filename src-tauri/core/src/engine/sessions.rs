@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::accounts::read_tiles;
 use super::handle::Reply;
@@ -12,9 +12,11 @@ use super::records::session_record;
 use super::signing::Flow;
 use super::state::SignedIn;
 use super::{Engine, disclosing};
-use crate::api::{AccountView, Answer, PlatformView, Tile};
+use crate::api::{AccountView, Answer, PlatformView, SignInState, Tile};
 use crate::clock::Clock;
-use crate::credential::{AccountId, CredentialId, CredentialKind, Field, Id};
+use crate::credential::{
+    AccountId, CredentialId, CredentialKind, CredentialMeta, CredentialSecret, Id,
+};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
 use crate::paths::Paths;
@@ -38,7 +40,15 @@ pub(super) struct Sessions {
     pub(super) flows: BTreeMap<Id, Flow>,
     pub(super) ended: BTreeMap<Id, (Result<AccountView>, Timestamp)>,
     pub(super) tiles: Vec<(String, Tile)>,
+    /// Refused attempts in a row to exchange an account's key, and the time of the last one.
+    refused: BTreeMap<AccountId, (u32, Timestamp)>,
 }
+
+/// Refused attempts in a row after which nothing is sent for [`COOLING`]: platforms suspend
+/// accounts for repeated failures (platforms.md D.4).
+const ATTEMPTS: u32 = 2;
+/// For how long.
+const COOLING: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) struct Live {
     pub record: Id,
@@ -55,7 +65,7 @@ pub(super) struct Access {
 
 enum By {
     Session(Session),
-    Key(CredentialId),
+    Key(CredentialId, CredentialKind),
 }
 
 impl Sessions {
@@ -66,6 +76,7 @@ impl Sessions {
             flows: BTreeMap::new(),
             ended: BTreeMap::new(),
             tiles: read_tiles(&paths.config.join("tiles.json")),
+            refused: BTreeMap::new(),
         })
     }
 
@@ -104,6 +115,18 @@ impl<H: Host> Engine<H> {
                     Some(SignedIn { with: live.session.with(), until: status.until });
             }
         }
+        let keys_ended: Vec<AccountId> = self
+            .state
+            .accounts
+            .iter()
+            .filter(|(_, account)| {
+                matches!(account.facts.by_key, Some((SignInState::SignedIn, Some(end))) if end <= now)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in keys_ended {
+            self.refresh_facts(id);
+        }
         for (id, with, at) in over {
             let change = self.forget_session(id);
             if let Ok(account) = self.state.account_mut(id) {
@@ -119,6 +142,9 @@ impl<H: Host> Engine<H> {
             self.state.need_not_locked().and_then(|()| self.state.account(id).map(drop))
         {
             return reply.answer(Err(error));
+        }
+        if self.state.account(id).is_ok_and(|account| account.facts.key_is_sign_in) {
+            return self.sign_out_key(id, everywhere, reply);
         }
         let session = self.sessions.live.get(&id).map(|live| live.session.clone());
         let change = self.forget_session(id);
@@ -196,21 +222,37 @@ impl<H: Host> Engine<H> {
         let (platform, connection) = self.connection(id)?;
         let by = match self.sessions.live.get(&id) {
             Some(live) => By::Session(live.session.clone()),
-            None => By::Key(self.key_for(id, workspace).ok_or_else(|| self.signed_out(id))?),
+            None => {
+                let (key, kind) = self.key_for(id, workspace).ok_or_else(|| self.signed_out(id))?;
+                By::Key(key, kind)
+            }
         };
         Ok(Access { platform, connection, http: self.sessions.http.clone(), by })
     }
 
-    fn key_for(&self, id: AccountId, workspace: Option<&str>) -> Option<CredentialId> {
+    /// The key that acts for an account. Where keys are the only way to sign in it is the one
+    /// that the user signed in with; elsewhere any live one of the workspace.
+    fn key_for(
+        &self,
+        id: AccountId,
+        workspace: Option<&str>,
+    ) -> Option<(CredentialId, CredentialKind)> {
         let now = self.clock.now();
-        let alive = self.state.credentials.values().filter(|meta| {
+        let alive = |meta: &&CredentialMeta| {
             meta.account == id
-                && meta.kind == CredentialKind::ApiToken
+                && meta.kind.is_lasting()
                 && meta.revoked.is_none()
                 && meta.expires.is_none_or(|end| end > now)
-                && workspace.is_none_or(|name| name == meta.workspace)
-        });
-        alive.max_by_key(|meta| meta.expires).map(|meta| meta.id)
+        };
+        let account = self.state.account(id).ok()?;
+        let found = if account.facts.key_is_sign_in {
+            account.meta.key.and_then(|key| self.state.credentials.get(&key)).filter(alive)
+        } else {
+            let all = self.state.credentials.values().filter(alive);
+            all.filter(|meta| workspace.is_none_or(|name| name == meta.workspace))
+                .max_by_key(|meta| meta.expires)
+        };
+        found.map(|meta| (meta.id, meta.kind))
     }
 
     fn signed_out(&self, id: AccountId) -> Error {
@@ -227,20 +269,66 @@ impl<H: Host> Engine<H> {
     /// Acts as a key of the vault.
     pub(super) fn as_key(&self, account: AccountId, key: CredentialId) -> Result<Access> {
         let (platform, connection) = self.connection(account)?;
-        Ok(Access { platform, connection, http: self.sessions.http.clone(), by: By::Key(key) })
+        let kind = self.state.credential(key)?.kind;
+        let by = By::Key(key, kind);
+        Ok(Access { platform, connection, http: self.sessions.http.clone(), by })
+    }
+
+    /// Whether a refused sign-in of this account was so recent that trying once more could
+    /// suspend it at the platform.
+    pub(super) fn check_attempts(&self, account: AccountId) -> Result<()> {
+        let now = self.clock.now();
+        match self.sessions.refused.get(&account) {
+            Some((count, last)) if *count >= ATTEMPTS && now.duration_since(*last) < COOLING => {
+                let left = COOLING - now.duration_since(*last);
+                Err(Error::new(
+                    ErrorCode::RateLimited,
+                    "the platform refused the key several times; another try could suspend it",
+                )
+                .with("retry_after", left.as_secs().max(1)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts refusals in a row; anything that was accepted ends the count.
+    pub(super) fn note_attempt(&mut self, account: AccountId, refused: bool) {
+        let now = self.clock.now();
+        if refused {
+            let (count, last) = self.sessions.refused.entry(account).or_insert((0, now));
+            *count = if now.duration_since(*last) < COOLING { *count + 1 } else { 1 };
+            *last = now;
+        } else {
+            self.sessions.refused.remove(&account);
+        }
     }
 }
 
 /// Makes an access a session, reading the key where it is one.
 pub(super) async fn open_access(keeper: &Keeper, access: Access) -> Result<Session> {
-    let id = match access.by {
+    let (id, kind) = match access.by {
         By::Session(session) => return Ok(session),
-        By::Key(id) => id,
+        By::Key(id, kind) => (id, kind),
     };
-    let secret = disclosing::open(keeper, id, CredentialKind::ApiToken).await?;
-    let key =
-        secret.field(Field::ApiKey).ok_or_else(|| Error::internal("a token without a key"))?;
-    Ok(Session::for_key(key, access.connection, access.http))
+    let secret = disclosing::open(keeper, id, kind).await?;
+    session_of(secret, access.connection, access.http)
+}
+
+/// A session that acts with a key or a pair.
+pub(super) fn session_of(
+    secret: CredentialSecret,
+    connection: Connection,
+    http: Http,
+) -> Result<Session> {
+    match secret {
+        CredentialSecret::ApiToken(key) => Ok(Session::for_key(key, connection, http)),
+        CredentialSecret::KeyPair { api_key, secret_key } => {
+            Ok(Session::for_pair(api_key, secret_key, connection, http))
+        }
+        CredentialSecret::S3 { .. } | CredentialSecret::SessionToken(_) => {
+            Err(Error::internal("a temporary credential cannot act for an account"))
+        }
+    }
 }
 
 /// Where a session is stored whenever it changes. Before there is a vault it lives in memory.

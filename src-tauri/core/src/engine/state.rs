@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{
-    AccountView, ActivityView, AgentView, AlertView, Capabilities, CredentialState, CredentialView,
-    FlowView, Settings, SignInState, SignInView, SignInWay, Snapshot, VaultState, VaultView,
-    WatchedView, WorkspaceView,
+    Ability, AccountView, ActivityView, AgentView, AlertView, Capabilities, CredentialState,
+    CredentialView, FlowView, Settings, SignInState, SignInView, SignInWay, Snapshot, TemplateView,
+    VaultState, VaultView, WatchedView, WorkspaceView,
 };
 use crate::credential::{
     AccountId, CredentialId, CredentialKind, CredentialMeta, Field, Id, Snippet,
@@ -33,6 +33,12 @@ pub(crate) struct AccountMeta {
     /// When the last session ended by itself, and how it had come about.
     #[serde(default)]
     pub ended: Option<(SignInWay, Timestamp)>,
+    /// The credential that the account acts with, where keys are the only way to sign in.
+    #[serde(default)]
+    pub key: Option<CredentialId>,
+    /// Permissions that a token can be given, where the platform told them.
+    #[serde(default)]
+    pub permissions: Option<Vec<String>>,
 }
 
 /// What the platform's descriptor says of an account as it stands now.
@@ -43,7 +49,18 @@ pub(crate) struct AccountFacts {
     pub hub: String,
     pub ways: Vec<SignInWay>,
     pub capabilities: Capabilities,
+    pub refused: Vec<Ability>,
     pub manage_url: Option<String>,
+    /// The account's key as its sign-in: whether it still works, and its end.
+    pub by_key: Option<(SignInState, Option<Timestamp>)>,
+    /// Whether QGIS has a plugin that takes its keys.
+    pub qgis: bool,
+    /// Whether keys are the only way to sign in.
+    pub key_is_sign_in: bool,
+    /// Whether its keys are sent as `Bearer`.
+    pub bearer: bool,
+    /// Forms for the tools that read this platform, by kind.
+    pub templates: BTreeMap<CredentialKind, Vec<TemplateView>>,
 }
 
 /// A session as a screen may know it.
@@ -169,8 +186,13 @@ impl State {
             installations: 0,
             verified_at: meta.verified,
             s3: meta.s3.clone(),
-            fields: fields(meta, account.is_some_and(|a| a.meta.username.is_some())),
-            snippets: snippets(meta.kind),
+            fields: fields(meta, account),
+            snippets: snippets(meta),
+            templates: account
+                .and_then(|account| account.facts.templates.get(&meta.kind).cloned())
+                .unwrap_or_default(),
+            permissions: meta.permissions.clone(),
+            owner: meta.owner.clone(),
         }
     }
 
@@ -228,6 +250,9 @@ impl Account {
             sign_in: self.sign_in(),
             ways: self.facts.ways.clone(),
             capabilities: self.facts.capabilities,
+            refused: self.facts.refused.clone(),
+            permissions: self.meta.permissions.clone(),
+            key: self.meta.key,
             workspaces: self.meta.workspaces.clone(),
             manage_url: self.facts.manage_url.clone(),
         }
@@ -243,7 +268,10 @@ impl Account {
             (None, Some((with, at))) => {
                 SignInView { state: SignInState::Expired, with: Some(with), until: Some(at) }
             }
-            (None, None) => SignInView { state: SignInState::SignedOut, with: None, until: None },
+            (None, None) => match self.facts.by_key {
+                Some((state, until)) => SignInView { state, with: Some(SignInWay::Paste), until },
+                None => SignInView { state: SignInState::SignedOut, with: None, until: None },
+            },
         }
     }
 }
@@ -256,28 +284,33 @@ pub(crate) fn minute(at: Timestamp) -> Timestamp {
 }
 
 /// What can be copied, in the order in which tools ask for it.
-fn fields(meta: &CredentialMeta, username: bool) -> Vec<Field> {
-    let mut fields = match meta.kind {
-        CredentialKind::ApiToken => vec![Field::ApiKey, Field::BearerHeader],
+fn fields(meta: &CredentialMeta, account: Option<&Account>) -> Vec<Field> {
+    let username = account.is_some_and(|account| account.meta.username.is_some());
+    let bearer = account.is_none_or(|account| account.facts.bearer);
+    let all = match meta.kind {
+        CredentialKind::ApiToken => vec![
+            (Field::Username, username),
+            (Field::ApiKey, true),
+            (Field::BearerHeader, bearer),
+            (Field::TokenId, meta.platform_id.is_some()),
+        ],
+        CredentialKind::KeyPair => vec![(Field::ApiKey, true), (Field::SecretKey, true)],
+        CredentialKind::SessionToken => vec![(Field::Token, true), (Field::BearerHeader, true)],
         CredentialKind::S3 => {
-            vec![Field::AccessKeyId, Field::SecretAccessKey, Field::SessionToken]
+            let parts = [Field::AccessKeyId, Field::SecretAccessKey, Field::SessionToken];
+            parts.into_iter().map(|part| (part, true)).collect()
         }
     };
-    if meta.kind == CredentialKind::ApiToken {
-        if username {
-            fields.insert(0, Field::Username);
-        }
-        if meta.platform_id.is_some() {
-            fields.push(Field::TokenId);
-        }
-    }
-    fields
+    all.into_iter().filter(|(_, there)| *there).map(|(field, _)| field).collect()
 }
 
-fn snippets(kind: CredentialKind) -> Vec<Snippet> {
-    match kind {
-        CredentialKind::ApiToken => Vec::new(),
+fn snippets(meta: &CredentialMeta) -> Vec<Snippet> {
+    match meta.kind {
         CredentialKind::S3 => vec![Snippet::Env],
+        CredentialKind::KeyPair if meta.s3.is_some() => vec![Snippet::Env],
+        CredentialKind::ApiToken | CredentialKind::KeyPair | CredentialKind::SessionToken => {
+            Vec::new()
+        }
     }
 }
 

@@ -4,19 +4,28 @@
 use crate::credential::{CredentialSecret, S3Location};
 use crate::secret::Secret;
 
-/// The lines for temporary S3 credentials; `None` for another kind.
+/// The lines for S3 credentials, or for a pair that opens S3 as it is; `None` for another kind.
 ///
 /// `AWS_ENDPOINT_URL_S3` is written only where the objects are not at AWS' own endpoint.
 pub fn render(secret: &CredentialSecret, location: Option<&S3Location>) -> Option<Secret> {
-    let CredentialSecret::S3 { access_key_id, secret_access_key, session_token } = secret else {
-        return None;
+    let (access_key_id, secret_access_key, session_token) = match secret {
+        CredentialSecret::S3 { access_key_id, secret_access_key, session_token } => {
+            (access_key_id, secret_access_key, Some(session_token))
+        }
+        // A pair has no session token; without a place that it opens it is no S3 credential.
+        CredentialSecret::KeyPair { api_key, secret_key } if location.is_some() => {
+            (api_key, secret_key, None)
+        }
+        CredentialSecret::ApiToken(_)
+        | CredentialSecret::KeyPair { .. }
+        | CredentialSecret::SessionToken(_) => return None,
     };
     let region = location.map(|at| at.region.as_bytes());
     let endpoint = location.and_then(|at| at.endpoint.as_deref()).map(str::as_bytes);
     let lines = [
         ("AWS_ACCESS_KEY_ID", Some(access_key_id.expose())),
         ("AWS_SECRET_ACCESS_KEY", Some(secret_access_key.expose())),
-        ("AWS_SESSION_TOKEN", Some(session_token.expose())),
+        ("AWS_SESSION_TOKEN", session_token.map(Secret::expose)),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_ENDPOINT_URL_S3", endpoint),
     ];
@@ -59,6 +68,27 @@ mod tests {
                  AWS_DEFAULT_REGION=eu-west-2\nAWS_ENDPOINT_URL_S3=http://127.0.0.1:9000\n"
             )
         );
+    }
+
+    #[test]
+    fn a_pair_has_no_session_token() {
+        let part = |text: &str| Secret::from_text(text.into());
+        let pair = CredentialSecret::KeyPair { api_key: part("ak"), secret_key: part("sk") };
+        let at = S3Location {
+            bucket: String::new(),
+            prefix: String::new(),
+            region: "forepaas".into(),
+            endpoint: Some("https://demo.example/datastore".into()),
+        };
+        let text = render(&pair, Some(&at)).expect("has a form");
+        assert_eq!(
+            text.expose_text(),
+            Some(
+                "AWS_ACCESS_KEY_ID=ak\nAWS_SECRET_ACCESS_KEY=sk\nAWS_DEFAULT_REGION=forepaas\n\
+                 AWS_ENDPOINT_URL_S3=https://demo.example/datastore\n"
+            )
+        );
+        assert!(render(&pair, None).is_none(), "no place that it opens");
     }
 
     #[test]

@@ -4,3 +4,4 @@
 pub mod env;
 pub mod qgis;
 mod qgis_search;
+pub mod template;

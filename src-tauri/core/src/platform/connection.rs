@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::descriptor::FieldSpec;
+use super::descriptor::{Descriptor, FieldSpec};
 use crate::api::FieldKind;
 use crate::error::{Error, ErrorCode};
 
@@ -23,14 +23,30 @@ pub struct Connection {
     pub issuer: String,
     /// The client id for the browser and device ways, when configured.
     pub client_id: Option<String>,
+    /// What else the platform's own fields hold, checked, by their keys.
+    #[serde(default)]
+    pub more: BTreeMap<String, String>,
 }
 
 impl Connection {
     /// The hosts that belong to the installation: the hub's and the issuer's.
     pub fn hosts(&self) -> Vec<String> {
         let issuer = Url::parse(&self.issuer).ok();
-        let all = [Some(&self.hub), issuer.as_ref()].into_iter().flatten();
+        let more = self.more.values().filter_map(|text| Url::parse(text).ok());
+        let all = [self.hub.clone()].into_iter().chain(issuer).chain(more);
         all.filter_map(|url| url.host_str().map(str::to_owned)).collect()
+    }
+
+    /// A connection to a hub that is no environment and needs nothing else.
+    pub fn to_hub(platform: &str, hub: Url) -> Self {
+        Self {
+            platform: platform.into(),
+            hub,
+            environment: None,
+            issuer: String::new(),
+            client_id: None,
+            more: BTreeMap::new(),
+        }
     }
 
     /// The hub's host, for messages.
@@ -135,6 +151,34 @@ pub fn ca_file(fields: &BTreeMap<String, String>) -> Result<Option<PathBuf>, Err
         .with("field", CA_FILE.key))
 }
 
+/// A field that cannot be accepted.
+pub fn invalid(what: &str, field: &str) -> Error {
+    Error::new(ErrorCode::InvalidInput, what).with("field", field)
+}
+
+/// Whether a text is visible ASCII only.
+pub fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Refuses fields that the platform does not have, and asks for those that it needs.
+pub fn check_fields(
+    descriptor: &Descriptor,
+    fields: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let known = |key: &String| {
+        key == CA_FILE.key || descriptor.fields.iter().any(|field| field.key == key)
+    };
+    if let Some(unknown) = fields.keys().find(|key| !known(key)) {
+        return Err(invalid("the platform has no such connection field", unknown));
+    }
+    let needed = |field: &&FieldSpec| field.required && field.default.is_none();
+    match descriptor.fields.iter().filter(needed).find(|f| given(fields, f.key).is_none()) {
+        Some(missing) => Err(invalid("this has to be given", missing.key)),
+        None => Ok(()),
+    }
+}
+
 /// A connection field, without white space around it; `None` when absent or empty.
 pub fn given(fields: &BTreeMap<String, String>, key: &str) -> Option<String> {
     fields.get(key).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -190,6 +234,7 @@ mod tests {
             environment: None,
             issuer: String::new(),
             client_id: None,
+            more: BTreeMap::new(),
         };
         let url = connection.at(&["api", "ws name", "id%2f?#é"]).expect("path");
         assert_eq!(url.as_str(), "https://hub.example/api/ws%20name/id%252f%3F%23%C3%A9");

@@ -38,6 +38,14 @@ pub enum Operation {
     Verify,
     /// Requesting S3 credentials.
     S3,
+    /// Having the platform replace a token's key.
+    Rotate,
+    /// Changing name and permissions of a token.
+    Edit,
+    /// Reading a token's key again.
+    ReadKey,
+    /// Requesting a session token.
+    Session,
 }
 
 impl fmt::Display for Operation {
@@ -54,6 +62,10 @@ impl fmt::Display for Operation {
             Self::Revoke => "revoking the token",
             Self::Verify => "checking the key",
             Self::S3 => "requesting S3 credentials",
+            Self::Rotate => "rotating the token",
+            Self::Edit => "changing the token",
+            Self::ReadKey => "reading the key",
+            Self::Session => "requesting a session token",
         })
     }
 }

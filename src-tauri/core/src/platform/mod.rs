@@ -4,13 +4,18 @@
 //! clock; who is signed in comes as a [`Session`], which sends the requests.
 
 pub mod connection;
+pub mod dataos;
 pub mod descriptor;
 pub mod eodh;
 pub mod error;
 pub mod http;
+mod lenient;
+pub mod opendatasoft;
+pub mod ovh;
+mod steps;
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, ready};
 
 use jiff::Timestamp;
 use url::Url;
@@ -28,7 +33,7 @@ use crate::session::Session;
 pub type Asked<T> = Result<T, PlatformError>;
 
 /// A token as the platform lists it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RemoteToken {
     /// The platform's id; absent where it gave none.
     pub id: Option<String>,
@@ -44,6 +49,24 @@ pub struct RemoteToken {
     pub created: Option<Timestamp>,
     /// When it ends; `None`: the platform told no end.
     pub expires: Option<Timestamp>,
+    /// What the platform calls this kind of token, where it has several.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// What it may do, in the platform's own words; also such as we do not know.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+    /// That it was revoked, where the platform keeps such rows.
+    #[serde(default)]
+    pub revoked: Option<Revocation>,
+}
+
+/// A revocation as the platform keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Revocation {
+    /// When.
+    pub at: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A token to request.
@@ -51,8 +74,45 @@ pub struct RemoteToken {
 pub struct IssueRequest {
     /// The user's name for it, sent as it is.
     pub name: String,
-    /// For how many days.
-    pub days: u16,
+    /// For how long, in the unit of the descriptor; absent where tokens have no end.
+    pub lifetime: Option<u32>,
+    /// What it may do; empty where the platform has no permissions to choose.
+    pub permissions: Vec<String>,
+}
+
+/// What is to become of a token that is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditRequest {
+    /// Its name.
+    pub name: String,
+    /// What it may do: all of it, also permissions that we do not know.
+    pub permissions: Vec<String>,
+}
+
+/// What a platform told of a key that was just pasted.
+#[derive(Debug, Default)]
+pub struct Introduction {
+    /// Whose key it is.
+    pub username: Option<String>,
+    /// What the key opens, as a workspace.
+    pub scope: Option<WorkspaceView>,
+    /// The key as the platform lists it.
+    pub own: Option<RemoteToken>,
+    /// The permissions that this user can hand on.
+    pub permissions: Option<Vec<String>>,
+    /// What was seen to work, or to be refused.
+    pub findings: Vec<(Operation, Finding)>,
+}
+
+/// A session token just handed out, not yet stored.
+#[derive(Debug)]
+pub struct IssuedSession {
+    /// The token.
+    pub token: Secret,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Whether the platform told that end; else it is an estimate.
+    pub told: bool,
 }
 
 /// A token just handed out, not yet stored.
@@ -85,7 +145,7 @@ pub enum IssueOutcome {
     /// It was made; the key is here.
     Issued(Box<IssuedToken>),
     /// It was made without a key in the answer: it is of no use and should be revoked.
-    WithoutKey(RemoteToken),
+    WithoutKey(Box<RemoteToken>),
     /// The platform refused, or the request never left: nothing was made.
     Refused(PlatformError),
     /// Nobody knows: the list has to tell.
@@ -157,12 +217,28 @@ pub trait Platform {
         connection: &Connection,
     ) -> impl Future<Output = Asked<()>> + Send;
 
+    /// What cannot be done here by any program, and where a person can do it.
+    fn not_offered(&self, session: &Session, operation: Operation) -> PlatformError {
+        let connection = session.connection();
+        let url = self.manage_url(connection, None).map(Into::into);
+        PlatformError::new(operation, connection.host(), Kind::NotSupported { url })
+    }
+
+    /// Asks who a pasted key belongs to and what it opens. Only of platforms where a key is the
+    /// sign-in; elsewhere the user tells.
+    fn introduce(&self, _: &Session) -> impl Future<Output = Asked<Introduction>> + Send {
+        ready(Ok(Introduction::default()))
+    }
+
     /// The user's name at the platform, where it can be found out; never the workspace's name.
     fn identify(
         &self,
         session: &Session,
-        workspaces: &[WorkspaceView],
-    ) -> impl Future<Output = Asked<Option<String>>> + Send;
+        _: &[WorkspaceView],
+    ) -> impl Future<Output = Asked<Option<String>>> + Send {
+        let session = session.clone();
+        async move { Ok(session.username().await) }
+    }
 
     /// The workspaces, sorted by name.
     fn workspaces(
@@ -174,24 +250,80 @@ pub trait Platform {
     fn tokens(
         &self,
         session: &Session,
-        workspace: &str,
-    ) -> impl Future<Output = Asked<Vec<RemoteToken>>> + Send;
+        _workspace: &str,
+    ) -> impl Future<Output = Asked<Vec<RemoteToken>>> + Send {
+        ready(Err(self.not_offered(session, Operation::List)))
+    }
 
     /// Requests a token: one request, whatever comes of it.
     fn issue(
         &self,
         session: &Session,
-        workspace: &str,
-        request: &IssueRequest,
-    ) -> impl Future<Output = IssueOutcome> + Send;
+        _workspace: &str,
+        _request: &IssueRequest,
+    ) -> impl Future<Output = IssueOutcome> + Send {
+        ready(IssueOutcome::Refused(self.not_offered(session, Operation::Issue)))
+    }
 
     /// Revokes a token and reads the list once to see that it is gone.
     fn revoke(
         &self,
         session: &Session,
-        workspace: &str,
-        id: &str,
-    ) -> impl Future<Output = Asked<Revoked>> + Send;
+        _workspace: &str,
+        _id: &str,
+    ) -> impl Future<Output = Asked<Revoked>> + Send {
+        ready(Err(self.not_offered(session, Operation::Revoke)))
+    }
+
+    /// Has the platform replace a token's key: one request, whatever comes of it. From its
+    /// answer on, the old key is dead.
+    fn rotate(
+        &self,
+        session: &Session,
+        _workspace: &str,
+        _key: &Secret,
+        _lifetime: Option<u32>,
+    ) -> impl Future<Output = IssueOutcome> + Send {
+        ready(IssueOutcome::Refused(self.not_offered(session, Operation::Rotate)))
+    }
+
+    /// Changes name and permissions of a token.
+    fn edit(
+        &self,
+        session: &Session,
+        _workspace: &str,
+        _id: &str,
+        _request: &EditRequest,
+    ) -> impl Future<Output = Asked<RemoteToken>> + Send {
+        ready(Err(self.not_offered(session, Operation::Edit)))
+    }
+
+    /// Reads a token with its key, from a platform that shows keys again.
+    fn read_key(
+        &self,
+        session: &Session,
+        _workspace: &str,
+        _id: &str,
+    ) -> impl Future<Output = Asked<(RemoteToken, Secret)>> + Send {
+        ready(Err(self.not_offered(session, Operation::ReadKey)))
+    }
+
+    /// Exchanges the session's key for a short-lived token: one request, whatever comes of it.
+    fn issue_session(
+        &self,
+        session: &Session,
+    ) -> impl Future<Output = Asked<IssuedSession>> + Send {
+        ready(Err(self.not_offered(session, Operation::Session)))
+    }
+
+    /// Ends a short-lived token at the platform.
+    fn end_session(
+        &self,
+        session: &Session,
+        _token: &Secret,
+    ) -> impl Future<Output = Asked<()>> + Send {
+        ready(Err(self.not_offered(session, Operation::SignOut)))
+    }
 
     /// Asks about a key at its own workspace, with a session made of that key.
     fn verify(
@@ -204,8 +336,10 @@ pub trait Platform {
     fn issue_s3(
         &self,
         session: &Session,
-        workspace: &str,
-    ) -> impl Future<Output = Asked<IssuedS3>> + Send;
+        _workspace: &str,
+    ) -> impl Future<Output = Asked<IssuedS3>> + Send {
+        ready(Err(self.not_offered(session, Operation::S3)))
+    }
 }
 
 /// The platforms there are.
@@ -213,11 +347,17 @@ pub trait Platform {
 pub enum AnyPlatform {
     /// The UK EO Data Hub, and any hub built like it.
     Eodh,
+    /// DataOS.
+    DataOs,
+    /// Opendatasoft and Huwise.
+    Opendatasoft,
+    /// OVHcloud Data Platform.
+    Ovh,
 }
 
 impl AnyPlatform {
     /// All of them, in the order in which they are offered.
-    pub const ALL: &'static [Self] = &[Self::Eodh];
+    pub const ALL: &'static [Self] = &[Self::Eodh, Self::DataOs, Self::Opendatasoft, Self::Ovh];
 
     /// The one with this id.
     pub fn by_id(id: &str) -> Option<Self> {
@@ -230,11 +370,17 @@ macro_rules! to_adapter {
     ($self:ident, $method:ident ( $($argument:expr),* )) => {
         match $self {
             Self::Eodh => eodh::Eodh.$method($($argument),*),
+            Self::DataOs => dataos::DataOs.$method($($argument),*),
+            Self::Opendatasoft => opendatasoft::Opendatasoft.$method($($argument),*),
+            Self::Ovh => ovh::Ovh.$method($($argument),*),
         }
     };
     ($self:ident, $method:ident ( $($argument:expr),* ) await) => {
         match $self {
             Self::Eodh => eodh::Eodh.$method($($argument),*).await,
+            Self::DataOs => dataos::DataOs.$method($($argument),*).await,
+            Self::Opendatasoft => opendatasoft::Opendatasoft.$method($($argument),*).await,
+            Self::Ovh => ovh::Ovh.$method($($argument),*).await,
         }
     };
 }
@@ -291,6 +437,47 @@ impl Platform for AnyPlatform {
 
     async fn revoke(&self, session: &Session, workspace: &str, id: &str) -> Asked<Revoked> {
         to_adapter!(self, revoke(session, workspace, id) await)
+    }
+
+    async fn introduce(&self, session: &Session) -> Asked<Introduction> {
+        to_adapter!(self, introduce(session) await)
+    }
+
+    async fn rotate(
+        &self,
+        session: &Session,
+        workspace: &str,
+        key: &Secret,
+        lifetime: Option<u32>,
+    ) -> IssueOutcome {
+        to_adapter!(self, rotate(session, workspace, key, lifetime) await)
+    }
+
+    async fn edit(
+        &self,
+        session: &Session,
+        workspace: &str,
+        id: &str,
+        request: &EditRequest,
+    ) -> Asked<RemoteToken> {
+        to_adapter!(self, edit(session, workspace, id, request) await)
+    }
+
+    async fn read_key(
+        &self,
+        session: &Session,
+        workspace: &str,
+        id: &str,
+    ) -> Asked<(RemoteToken, Secret)> {
+        to_adapter!(self, read_key(session, workspace, id) await)
+    }
+
+    async fn issue_session(&self, session: &Session) -> Asked<IssuedSession> {
+        to_adapter!(self, issue_session(session) await)
+    }
+
+    async fn end_session(&self, session: &Session, token: &Secret) -> Asked<()> {
+        to_adapter!(self, end_session(session, token) await)
     }
 
     async fn verify(&self, session: &Session, workspace: &str) -> Asked<KeyState> {

@@ -33,6 +33,8 @@ pub enum Holder {
     Key {
         /// The key.
         key: Secret,
+        /// The secret key, where it is a pair.
+        secret_key: Option<Secret>,
     },
     /// Nothing any more: the session ended.
     Ended {
@@ -98,7 +100,7 @@ struct Sealed {
 enum SealedHolder {
     Oidc(Box<SealedTokens>),
     Portal { cookies: Vec<SealedCookie>, used: Timestamp },
-    Key { key: Wiped },
+    Key { key: Wiped, secret_key: Option<Wiped> },
     Ended { auth: Auth, at: Timestamp },
 }
 
@@ -182,7 +184,9 @@ impl SealedHolder {
                 cookies: jar.cookies().iter().map(SealedCookie::of).collect(),
                 used: *used,
             },
-            Holder::Key { key } => Self::Key { key: Wiped::of(key) },
+            Holder::Key { key, secret_key } => {
+                Self::Key { key: Wiped::of(key), secret_key: secret_key.as_ref().map(Wiped::of) }
+            }
             Holder::Ended { auth, at } => Self::Ended { auth: *auth, at: *at },
         }
     }
@@ -194,7 +198,9 @@ impl SealedHolder {
                 jar: Jar::of(cookies.into_iter().map(SealedCookie::open).collect()),
                 used,
             },
-            Self::Key { key } => Holder::Key { key: key.secret() },
+            Self::Key { key, secret_key } => {
+                Holder::Key { key: key.secret(), secret_key: secret_key.map(Wiped::secret) }
+            }
             Self::Ended { auth, at } => Holder::Ended { auth, at },
         }
     }

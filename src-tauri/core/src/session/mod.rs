@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, COOKIE};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderName};
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::cookies::{Adopted, Jar};
@@ -32,8 +32,11 @@ pub use self::holder::OidcTokens;
 pub use self::sign_in::{Event, SignIn, SignInError};
 use crate::api::SignInWay;
 use crate::error::Error;
+use crate::platform::descriptor::KeyHeader;
 use crate::platform::http::{Answer, Http, Request};
-use crate::platform::{Asked, Auth, Connection, Kind, Operation, PlatformError};
+use crate::platform::{
+    AnyPlatform, Asked, Auth, Connection, Kind, Operation, Platform as _, PlatformError,
+};
 use crate::secret::Secret;
 
 /// How long the portal keeps a session that is not used (platforms.md A.2).
@@ -113,7 +116,34 @@ impl Session {
 
     /// A session that acts with an API token, which is stored elsewhere.
     pub fn for_key(key: Secret, connection: Connection, http: Http) -> Self {
-        Self::of(Holder::Key { key }, SignInWay::Paste, connection, http, None)
+        let holder = Holder::Key { key, secret_key: None };
+        Self::of(holder, SignInWay::Paste, connection, http, None)
+    }
+
+    /// A session that acts with a pair, which is stored elsewhere.
+    pub fn for_pair(key: Secret, secret_key: Secret, connection: Connection, http: Http) -> Self {
+        let holder = Holder::Key { key, secret_key: Some(secret_key) };
+        Self::of(holder, SignInWay::Paste, connection, http, None)
+    }
+
+    /// The key that it acts with, for platforms that want it in a request's content.
+    pub async fn key(&self) -> Option<Secret> {
+        match &self.0.holder.lock().await.holder {
+            Holder::Key { key, .. } => Some(key.duplicate()),
+            Holder::Oidc(_) | Holder::Portal { .. } | Holder::Ended { .. } => None,
+        }
+    }
+
+    /// The pair that it acts with.
+    pub async fn pair(&self) -> Option<(Secret, Secret)> {
+        match &self.0.holder.lock().await.holder {
+            Holder::Key { key, secret_key: Some(secret_key) } => {
+                Some((key.duplicate(), secret_key.duplicate()))
+            }
+            Holder::Key { .. } | Holder::Oidc(_) | Holder::Portal { .. } | Holder::Ended { .. } => {
+                None
+            }
+        }
     }
 
     fn of(
@@ -223,13 +253,13 @@ impl Inner {
     }
 
     async fn send_with_key(&self, request: Request) -> Asked<Answer> {
-        let bearer = match &self.holder.lock().await.holder {
-            Holder::Key { key } => bearer(key),
+        let sent = match &self.holder.lock().await.holder {
+            Holder::Key { key, .. } => with_key(request, key, &self.connection),
             Holder::Oidc(_) | Holder::Portal { .. } | Holder::Ended { .. } => {
                 return Err(request.error(Kind::Unauthenticated));
             }
         };
-        self.http.send(&request.header(AUTHORIZATION, bearer)).await
+        self.http.send(&sent).await
     }
 
     /// A read that is answered 401 is sent once more with a renewed token; nothing else is.
@@ -364,10 +394,26 @@ fn status_of(holder: &Holder) -> Status {
 }
 
 fn bearer(token: &Secret) -> Secret {
-    let mut value = Vec::with_capacity(7 + token.len());
-    value.extend_from_slice(b"Bearer ");
+    scheme("Bearer", token)
+}
+
+fn scheme(scheme: &str, token: &Secret) -> Secret {
+    let mut value = Vec::with_capacity(scheme.len() + 1 + token.len());
+    value.extend_from_slice(scheme.as_bytes());
+    value.push(b' ');
     value.extend_from_slice(token.expose());
     Secret::new(value)
+}
+
+/// A request with the key where its platform wants it.
+fn with_key(request: Request, key: &Secret, connection: &Connection) -> Request {
+    let platform = AnyPlatform::by_id(&connection.platform);
+    let header = platform.map_or(KeyHeader::None, |platform| platform.descriptor().key_header);
+    match header {
+        KeyHeader::Authorization(name) => request.header(AUTHORIZATION, scheme(name, key)),
+        KeyHeader::Named(name) => request.header(HeaderName::from_static(name), key.duplicate()),
+        KeyHeader::None => request,
+    }
 }
 
 /// The same request with the cookies of the moment.

@@ -21,9 +21,22 @@ const DEFAULT_HOURS: i64 = 24;
 /// Expiry of a first key, in seconds since 1970: the end of the year 2999.
 const FAR: i64 = 32_503_679_999;
 
-#[derive(Default)]
 pub(super) struct Store {
     tokens: Vec<Token>,
+}
+
+/// Everybody's first token.
+impl Default for Store {
+    fn default() -> Self {
+        let first = |person: &world::Person| Token {
+            user: person.username.to_owned(),
+            name: format!("first_key_of_{}", person.username),
+            secret: first_keys(person).dataos,
+            description: String::new(),
+            expires: FAR,
+        };
+        Self { tokens: world::PEOPLE.iter().map(first).collect() }
+    }
 }
 
 #[derive(Clone)]
@@ -56,9 +69,6 @@ pub(super) fn router() -> Router<App> {
 
 /// The owner of a live key.
 fn owner(app: &App, key: &str) -> Option<world::Person> {
-    if let Some(person) = world::PEOPLE.into_iter().find(|p| first_keys(p).dataos == key) {
-        return Some(person);
-    }
     let now = app.clock.now();
     let data = app.data();
     let token = data.others.dataos.tokens.iter().find(|t| t.secret == key && now < t.expires)?;
@@ -83,20 +93,9 @@ async fn list(
     Path(user): Path<String>,
 ) -> Result<Json<Value>, Response> {
     admit(&app, &headers, &user)?;
-    let mut all = first_token(&user).into_iter().collect::<Vec<_>>();
-    all.extend(app.data().others.dataos.tokens.iter().filter(|t| t.user == user).cloned());
-    Ok(Json(all.iter().map(Token::to_json).collect()))
-}
-
-fn first_token(user: &str) -> Option<Token> {
-    let person = world::person(user)?;
-    Some(Token {
-        user: user.to_owned(),
-        name: format!("first_key_of_{user}"),
-        secret: first_keys(&person).dataos,
-        description: String::new(),
-        expires: FAR,
-    })
+    let data = app.data();
+    let theirs = data.others.dataos.tokens.iter().filter(|t| t.user == user);
+    Ok(Json(theirs.map(Token::to_json).collect()))
 }
 
 /// `720h` or `30d`, in seconds.

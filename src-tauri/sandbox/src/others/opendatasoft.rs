@@ -35,9 +35,18 @@ const PERMISSIONS: [&str; 16] = [
     "submit_private_form",
 ];
 
-#[derive(Default)]
+/// What everybody may.
+const HELD_BY_ALL: &str = "explore_restricted_dataset";
+
 pub(super) struct Store {
     keys: Vec<Key>,
+}
+
+/// Everybody's first key.
+impl Default for Store {
+    fn default() -> Self {
+        Self { keys: world::PEOPLE.iter().map(first).collect() }
+    }
 }
 
 #[derive(Clone)]
@@ -73,6 +82,7 @@ pub(super) fn router() -> Router<App> {
         .route(&format!("{keys}search_key/"), post(search))
         .route(&format!("{keys}{{uid}}/"), get(one).put(edit))
         .route(&format!("{keys}{{uid}}/revoke/"), post(revoke))
+        .route("/api/automation/v1.0/users/{name}/", get(user))
         .route("/api/explore/v2.1/catalog/datasets", get(datasets))
 }
 
@@ -89,9 +99,6 @@ fn sent_key(headers: &HeaderMap) -> Option<&str> {
 
 /// Whose live key it is, and whether it may manage keys.
 fn owner(app: &App, key: &str) -> Option<(world::Person, bool)> {
-    if let Some(person) = world::PEOPLE.into_iter().find(|p| first_keys(p).opendatasoft == key) {
-        return Some((person, person == world::DEMO));
-    }
     let data = app.data();
     let found = data.others.opendatasoft.keys.iter();
     let found = found.into_iter().find(|k| k.secret == key && k.revoked.is_none())?;
@@ -128,8 +135,7 @@ async fn list(
 ) -> Result<Json<Value>, Response> {
     manager(&app, &headers)?;
     let (limit, offset) = (window.limit.unwrap_or(20).min(1000), window.offset.unwrap_or(0));
-    let mut all: Vec<Value> = world::PEOPLE.iter().map(|p| first(p).to_json()).collect();
-    all.extend(app.data().others.opendatasoft.keys.iter().map(Key::to_json));
+    let all: Vec<Value> = app.data().others.opendatasoft.keys.iter().map(Key::to_json).collect();
     let total = all.len();
     let page: Vec<Value> = all.into_iter().skip(offset).take(limit).collect();
     let base = format!("{}/api/automation/v1.0/apikeys/?limit={limit}&offset=", app.hub);
@@ -191,6 +197,7 @@ async fn create(
 ) -> Result<(StatusCode, Json<Value>), Response> {
     let person = manager(&app, &headers)?;
     let (label, permissions) = fields(&body)?;
+    held(&person, &permissions)?;
     let key = Key {
         uid: format!("ak_{}", app.random.hex(3)),
         label,
@@ -228,8 +235,9 @@ async fn edit(
     Path(uid): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, Response> {
-    manager(&app, &headers)?;
+    let person = manager(&app, &headers)?;
     let (label, permissions) = fields(&body)?;
+    held(&person, &permissions)?;
     with_key(&app, &uid, |key| {
         key.label = label;
         key.permissions = permissions;
@@ -260,6 +268,43 @@ async fn search(
     let data = app.data();
     let found = data.others.opendatasoft.keys.iter().find(|key| key.secret == wanted);
     Ok(Json(json!({ "found": found.is_some(), "result": found.map(Key::to_json) })))
+}
+
+fn permissions_of(person: &world::Person) -> &'static [&'static str] {
+    if *person == world::DEMO {
+        &["edit_domain", "create_page", "edit_dataset", "publish_dataset", HELD_BY_ALL]
+    } else {
+        &[HELD_BY_ALL]
+    }
+}
+
+/// A key can be given no more than its maker has.
+fn held(person: &world::Person, wanted: &[String]) -> Result<(), Response> {
+    let has = permissions_of(person);
+    match wanted.iter().find(|p| !has.contains(&p.as_str())) {
+        None => Ok(()),
+        Some(missing) => {
+            let detail = json!({ "permissions": [format!("You do not have \"{missing}\".")] });
+            let body = json!({
+                "error_code": "validation_error", "message": "Invalid input", "detail": detail,
+            });
+            Err(reply::json(StatusCode::BAD_REQUEST, &body))
+        }
+    }
+}
+
+/// What a user may do; keys can be given no more than that.
+async fn user(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Response> {
+    manager(&app, &headers)?;
+    let person = world::person(&name).ok_or_else(not_found)?;
+    let permissions = permissions_of(&person);
+    Ok(Json(json!({
+        "username": name, "email": person.email(), "permissions": permissions, "expires_at": null,
+    })))
 }
 
 /// Open to everybody; a bad key is refused all the same.

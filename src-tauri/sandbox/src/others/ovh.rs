@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -99,8 +99,14 @@ async fn check(
     }
 }
 
-async fn logout(State(app): State<App>, Query(query): Query<Session>) -> Json<Value> {
-    let ended = app.data().others.ovh.sessions.remove(&query.token).is_some();
+/// The token is in the address, as the platform's page sends it, or in a header.
+async fn logout(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<Session>,
+) -> Json<Value> {
+    let token = reply::bearer(&headers).unwrap_or(&query.token);
+    let ended = app.data().others.ovh.sessions.remove(token).is_some();
     Json(json!({ "success": ended, "status": 200, "duration": 0.01 }))
 }
 

@@ -10,14 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use self::profile::{DESCRIPTOR, invalid, is_key, is_uuid, is_visible, locate};
+use self::profile::{DESCRIPTOR, is_key, is_uuid, locate};
 use self::wire::{ApiDoc, CreateToken, Discovery, S3, Token, User, UserInfo, Workspace};
-use super::connection::given;
+use super::connection::{check_fields, given, invalid, is_visible};
 use super::descriptor::Descriptor;
 use super::http::{Body, Http, Request};
 use super::{
-    Asked, Auth, Connection, IssueOutcome, IssueRequest, IssueWarning, IssuedS3, IssuedToken,
-    KeyForm, KeyState, Kind, Operation, Platform, PlatformError, RemoteToken, Revoked,
+    Asked, Auth, Connection, IssueOutcome, IssueRequest, IssuedS3, KeyForm, KeyState, Kind,
+    Operation, Platform, PlatformError, RemoteToken, Revoked, steps,
 };
 use crate::api::WorkspaceView;
 use crate::credential::CredentialSecret;
@@ -42,17 +42,14 @@ impl Platform for Eodh {
     }
 
     fn connect(&self, fields: &BTreeMap<String, String>) -> Result<Connection, Error> {
-        let known = |key: &String| DESCRIPTOR.fields.iter().any(|field| field.key == key);
-        if let Some(unknown) = fields.keys().find(|key| !known(key)) {
-            return Err(invalid("the platform has no such connection field", unknown));
-        }
+        check_fields(&DESCRIPTOR, fields)?;
         let (environment, hub) = locate(given(fields, "environment"), given(fields, "hub"))?;
         let client_id = given(fields, "client_id");
         if client_id.as_ref().is_some_and(|id| id.len() > 255 || !is_visible(id)) {
             return Err(invalid("a client id is visible characters only", "client_id"));
         }
         let issuer = format!("{}/keycloak/realms/eodhp", hub.origin().ascii_serialization());
-        Ok(Connection { platform: DESCRIPTOR.id.into(), hub, environment, issuer, client_id })
+        Ok(Connection { environment, issuer, client_id, ..Connection::to_hub(DESCRIPTOR.id, hub) })
     }
 
     fn manage_url(&self, connection: &Connection, workspace: Option<&str>) -> Option<Url> {
@@ -142,20 +139,11 @@ impl Platform for Eodh {
             Ok(post) => post,
             Err(error) => return IssueOutcome::Refused(error),
         };
-        let answer = match session.send(post).await {
+        let answer = match steps::post_once(session, post).await {
             Ok(answer) => answer,
-            Err(error) if error.may_have_happened() => return IssueOutcome::Unknown(error),
-            Err(error) => return IssueOutcome::Refused(error),
+            Err(outcome) => return *outcome,
         };
         let received = answer.received;
-        if !answer.is_success() {
-            let error = answer.failure();
-            return if answer.status >= 500 || answer.status == 408 {
-                IssueOutcome::Unknown(error)
-            } else {
-                IssueOutcome::Refused(error)
-            };
-        }
         match answer.json::<Token>() {
             Ok(token) => issued(token, workspace, request, received),
             Err(error) if error.kind == Kind::Unauthenticated => IssueOutcome::Refused(error),
@@ -166,24 +154,7 @@ impl Platform for Eodh {
     async fn revoke(&self, session: &Session, workspace: &str, id: &str) -> Asked<Revoked> {
         let url = tokens_url(session, Operation::Revoke, workspace, Some(id))?;
         let answer = session.send(Request::delete(Operation::Revoke, url)).await?;
-        let already = matches!(answer.status, 404 | 410);
-        if !already && !answer.is_success() {
-            return Err(answer.failure());
-        }
-        let unconfirmed = answer.error(Kind::OutcomeUnknown);
-        match self.tokens(session, workspace).await {
-            Ok(listed) if listed.iter().any(|token| token.id.as_deref() == Some(id)) => {
-                Err(unconfirmed)
-            }
-            Ok(_) => Ok(Revoked { already, confirmed: true }),
-            // The key that asked was the one revoked: that it is refused now confirms it.
-            Err(error) if error.kind == Kind::Unauthenticated && session.auth() == Auth::Key => {
-                Ok(Revoked { already, confirmed: true })
-            }
-            // A proxy's 404 may mean a wrong path: without the list it proves nothing.
-            Err(_) if already => Err(unconfirmed),
-            Err(_) => Ok(Revoked { already, confirmed: false }),
-        }
+        steps::confirm_revoked(self, session, workspace, id, &answer).await
     }
 
     async fn verify(&self, session: &Session, workspace: &str) -> Asked<KeyState> {
@@ -272,10 +243,11 @@ fn issue_request(session: &Session, workspace: &str, request: &IssueRequest) -> 
     if request.name.is_empty() || request.name.chars().count() > DESCRIPTOR.name_max {
         return Err(refused("name", "a name has 1 to 128 characters"));
     }
-    if !DESCRIPTOR.lifetime.is_some_and(|l| (l.min..=l.max).contains(&request.days)) {
-        return Err(refused("days", "a lifetime is 1 to 30 days"));
-    }
-    let body = serde_json::to_vec(&CreateToken { name: &request.name, expires: request.days })
+    let days = request.lifetime.filter(|&days| {
+        DESCRIPTOR.lifetime.is_some_and(|range| (range.min..=range.max).contains(&days))
+    });
+    let days = days.ok_or_else(|| refused("lifetime", "a lifetime is 1 to 30 days"))?;
+    let body = serde_json::to_vec(&CreateToken { name: &request.name, expires: days })
         .map_err(|_| refused("name", "the name cannot be sent"))?;
     Ok(Request::post(Operation::Issue, url, Body::Json(Secret::new(body))))
 }
@@ -289,25 +261,11 @@ fn issued(
 ) -> IssueOutcome {
     let key = token.key.take();
     let token = token.remote(workspace);
-    let Some(key) = key else { return IssueOutcome::WithoutKey(token) };
-    let mut warnings = Vec::new();
-    if token.id.is_none() {
-        warnings.push(IssueWarning::IdMissing);
-    }
-    if !key.expose_text().is_some_and(is_key) {
-        warnings.push(IssueWarning::OddKey);
-    }
-    match token.expires {
-        None => warnings.push(IssueWarning::NoEnd),
-        Some(end) => {
-            let asked = SignedDuration::from_hours(24 * i64::from(request.days));
-            let given = end.duration_since(token.created.unwrap_or(received));
-            if (given - asked).abs() >= SignedDuration::from_hours(24) {
-                warnings.push(IssueWarning::LifetimeDiffers);
-            }
-        }
-    }
-    IssueOutcome::Issued(Box::new(IssuedToken { token, key, warnings }))
+    let Some(key) = key else { return IssueOutcome::WithoutKey(Box::new(token)) };
+    let odd = !key.expose_text().is_some_and(is_key);
+    let day = SignedDuration::from_hours(24);
+    let asked = request.lifetime.map(|days| (day * i32::try_from(days).unwrap_or(i32::MAX), day));
+    steps::issued(token, key, odd, asked, received)
 }
 
 /// The name that the proxy before the hub knows (inferred: it may not be offered).

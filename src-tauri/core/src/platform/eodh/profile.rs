@@ -2,10 +2,14 @@
 
 use url::Url;
 
-use crate::api::{Capabilities, FieldKind, LifetimeRange, SignInWay, Support};
+use crate::api::{
+    Capabilities, ExpiryInput, Field, FieldKind, LifetimeRange, S3Mode, S3Offer, SignInWay, Support,
+};
 use crate::error::{Error, ErrorCode};
-use crate::platform::connection::normalise;
-use crate::platform::descriptor::{Descriptor, FieldSpec, TileSpec};
+use crate::platform::connection::{invalid, normalise};
+use crate::platform::descriptor::{
+    Descriptor, FieldSpec, KeyHeader, NOTHING, ScopeSpec, TileSpec, field,
+};
 
 /// Environments and their hubs.
 const HUBS: [(&str, &str); 3] = [
@@ -34,25 +38,16 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
             required: true,
             help: "Which of the hubs your account is at.",
         },
-        FieldSpec {
-            key: "hub",
-            label: "Hub address",
-            kind: FieldKind::Url,
-            options: &[],
-            default: None,
-            required: false,
-            help: "For a custom hub: its https address.",
-        },
-        FieldSpec {
-            key: "client_id",
-            label: "Client ID",
-            kind: FieldKind::Text,
-            options: &[],
-            default: None,
-            required: false,
-            help: "Only if the hub's operators registered Wayleave for you: allows signing in \
-                   with your own browser.",
-        },
+        field("hub", "Hub address", FieldKind::Url, "For a custom hub: its https address.")
+            .optional(),
+        field(
+            "client_id",
+            "Client ID",
+            FieldKind::Text,
+            "Only if the hub's operators registered Wayleave for you: allows signing in with your \
+             own browser.",
+        )
+        .optional(),
     ],
     tiles: &[TileSpec {
         name: "UK EO Data Hub",
@@ -62,21 +57,32 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     ways: &[SignInWay::Browser, SignInWay::Device, SignInWay::Portal, SignInWay::Paste],
     lifetime: Some(LifetimeRange { min: 1, max: 30, default: 30 }),
     name_max: crate::api::NAME_MAX,
-    permissions: false,
-    s3_seconds: Some(3600),
+    names_are_ids: false,
+    first_key: "",
+    key_header: KeyHeader::Authorization("Bearer"),
+    bearer: true,
+    qgis: true,
+    parts: &[(Field::ApiKey, "API Key")],
+    owners: false,
+    scope: ScopeSpec { label: "Workspace", typed: true },
+    expiry: ExpiryInput::Days,
+    permissions: None,
+    s3: Some(S3Offer { mode: S3Mode::Requested, seconds: Some(3600) }),
+    session: None,
+    templates: &[],
     as_person: Capabilities {
         issue: Support::Yes,
         list: Support::Yes,
         revoke: Support::Yes,
-        rotate: Support::No,
         s3: Support::Yes,
+        ..NOTHING
     },
     as_key: Capabilities {
         issue: Support::Unknown,
         list: Support::Unknown,
         revoke: Support::Unknown,
-        rotate: Support::No,
         s3: Support::Unknown,
+        ..NOTHING
     },
 };
 
@@ -105,16 +111,6 @@ pub fn locate(
             None => Err(invalid("there is no such environment", "environment")),
         },
     }
-}
-
-/// A field that cannot be accepted.
-pub fn invalid(what: &str, field: &str) -> Error {
-    Error::new(ErrorCode::InvalidInput, what).with("field", field)
-}
-
-/// Whether a text is visible ASCII only.
-pub fn is_visible(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// `^454f4448[0-9a-f]{24}$`

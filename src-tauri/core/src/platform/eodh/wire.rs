@@ -1,13 +1,13 @@
 //! What EODH's services send and take, read leniently (platforms.md A.3, A.4, G.6).
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::api::WorkspaceView;
 use crate::credential::S3Location;
 use crate::platform::RemoteToken;
 use crate::platform::connection::is_loopback;
 use crate::platform::http::parse_time;
+use crate::platform::lenient::{secret, text};
 use crate::secret::Secret;
 
 /// The region of every EODH store, where nothing else is said.
@@ -17,7 +17,7 @@ const REGION: &str = "eu-west-2";
 #[derive(Serialize)]
 pub struct CreateToken<'a> {
     pub name: &'a str,
-    pub expires: u16,
+    pub expires: u32,
 }
 
 /// `DataHubToken`. Its key is there only in the answer to a request for one.
@@ -52,6 +52,7 @@ impl Token {
             scope: self.scope.unwrap_or_default(),
             created: self.created.as_deref().and_then(parse_time),
             expires: self.expiry.as_deref().and_then(parse_time),
+            ..RemoteToken::default()
         }
     }
 }
@@ -188,19 +189,4 @@ pub struct ApiInfo {
 pub struct Discovery {
     #[serde(default)]
     pub issuer: String,
-}
-
-/// A text, or a number in its place; empty and null are the same as absent.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Option::<Value>::deserialize(deserializer)? {
-        Some(Value::String(text)) if !text.is_empty() => Some(text),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    })
-}
-
-/// A secret text, taken over into wiped memory; empty and null are the same as absent.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.map(Secret::from_text).filter(|secret| !secret.is_empty()))
 }
