@@ -68,7 +68,7 @@ pub async fn copy_template(app: AppHandle, id: CredentialId, template: String) -
         let ask = Confide::RenderTemplate { credential: id, template: form, purpose };
         let rendered = app.state::<Link>().client.confide(ask)?;
         let Disclosure::Text(text) = rendered else { return Err(misplaced("a ready form")) };
-        put(&app, text_of(&text)?, id, &template)
+        put(&app, text_of(&text)?, id, &format!("template:{template}"))
     })
     .await
 }

@@ -14,6 +14,7 @@ mod journey;
 mod kill;
 mod manners;
 mod notice;
+mod platforms;
 #[path = "../report.rs"]
 mod report;
 mod watch;

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use imports::{Import, imports_of};
 
+use wayleave_core::platform::{AnyPlatform, Platform as _};
+
 use crate::report::{Report, root};
 
 /// What the whole core may use: values, errors, time and secrets.
@@ -210,6 +212,86 @@ fn scan_page(folder: &Path, found: &mut Vec<String>) {
 
 fn page_leak(text: &str) -> bool {
     text.lines().any(|line| line.contains("@tauri-apps/") && !line.trim_start().starts_with("//"))
+}
+
+/// Lines that name a platform where the descriptor is to be asked: its id as a text of its own, or
+/// a variant of `AnyPlatform`. Tests may.
+fn named_platforms(file: &str, text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let names = |line: &&str| {
+        let line = line.trim_start();
+        let quoted = |id: &str| {
+            ['"', '\'', '`'].iter().any(|quote| line.contains(&format!("{quote}{id}{quote}")))
+        };
+        let variant = line
+            .split("AnyPlatform::")
+            .skip(1)
+            .any(|rest| !rest.starts_with("ALL") && rest.starts_with(char::is_uppercase));
+        let named = AnyPlatform::ALL.iter().any(|platform| quoted(platform.descriptor().id));
+        !line.starts_with("//") && (variant || named)
+    };
+    code.lines().filter(names).map(|line| format!("{file}: {}", line.trim())).collect()
+}
+
+/// Every such line outside the adapters: of the programs, and of the page.
+fn branches_on_names(sources: &[Source]) -> Vec<String> {
+    let outside = sources.iter().filter(|(file, _)| !file.starts_with("core/src/platform/"));
+    let mut found: Vec<String> =
+        outside.flat_map(|(file, text)| named_platforms(file, text)).collect();
+    let mut page = Vec::new();
+    collect_page(&root().join("ui/src"), &mut page);
+    found.extend(page.iter().flat_map(|(file, text)| named_platforms(file, text)));
+    found
+}
+
+/// The page's sources but its tests and its made-up world.
+fn collect_page(folder: &Path, found: &mut Vec<Source>) {
+    let Ok(listing) = std::fs::read_dir(folder) else { return };
+    for path in listing.map(|entry| entry.expect("a folder can be read").path()) {
+        let name = path.display().to_string();
+        let aside = ["fake-data.ts", ".test.ts", "src/tests", "bindings.ts"];
+        if aside.iter().any(|end| name.ends_with(end)) {
+            continue;
+        }
+        if path.is_dir() {
+            collect_page(&path, found);
+        } else if name.ends_with(".ts") || name.ends_with(".svelte") {
+            found.push((name, std::fs::read_to_string(&path).expect("a source can be read")));
+        }
+    }
+}
+
+#[test]
+fn no_platform_is_known_by_name_outside_its_adapter() {
+    let sources = sources();
+    let found = branches_on_names(&sources);
+    assert!(found.is_empty(), "ask the descriptor instead:\n{}", found.join("\n"));
+    for bad in [
+        "if account.platform == \"eodh\" {",
+        "match platform { AnyPlatform::Ovh => 1 }",
+        "if (account.platform === 'opendatasoft') {",
+    ] {
+        assert_eq!(named_platforms("planted", bad).len(), 1, "not caught: {bad}");
+    }
+    assert!(named_platforms("planted", "// \"eodh\" in a comment").is_empty());
+    assert!(named_platforms("planted", "for p in AnyPlatform::ALL {").is_empty());
+}
+
+/// No adapter is longer than a person reads in one go.
+#[test]
+fn adapters_stay_short() {
+    let mut longest = (0, String::new());
+    for (file, text) in sources() {
+        let inner = file.strip_prefix("core/src/platform/").unwrap_or_default();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
+        let is_adapter =
+            AnyPlatform::ALL.iter().any(|platform| inner.starts_with(platform.descriptor().id));
+        if is_adapter && code > longest.0 {
+            longest = (code, file);
+        }
+    }
+    assert!(longest.0 > 0, "no adapter was found");
+    assert!(longest.0 <= 400, "{} has {} lines", longest.1, longest.0);
 }
 
 /// Each rule's forbidden imports, added one at a time to a file that the rule covers.

@@ -14,6 +14,7 @@ mod keyboard_screens;
 mod other_agent;
 mod page;
 mod panel;
+mod platforms;
 mod portal_page;
 #[path = "../report.rs"]
 mod report;

@@ -74,6 +74,8 @@ pub struct Hub {
     pub username: String,
     /// The demo user's password.
     pub password: String,
+    /// All that the sandbox tells of itself.
+    pub told: Value,
     controls: String,
 }
 
@@ -374,6 +376,7 @@ fn start_sandbox(programs: &Path) -> (Running, Hub) {
         username: said("username"),
         password: said("password"),
         controls: said("controls"),
+        told: told.clone(),
     };
     (Running(sandbox), hub)
 }

@@ -235,6 +235,17 @@ impl Sandbox {
         Ok(next.get("location").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
+    /// An ID token of the issuer for the public client, without a sign-in: for tests that begin
+    /// where somebody is signed in.
+    pub fn web_identity(&self, who: Person) -> String {
+        let now = self.app.clock.now();
+        self.app.signer.sign(&serde_json::json!({
+            "iss": self.issuer(), "aud": self.client_id(), "azp": self.client_id(),
+            "sub": who.subject, "preferred_username": who.username, "typ": "ID",
+            "iat": now, "exp": now + 3600,
+        }))
+    }
+
     /// Makes an API token without any request, for tests that begin with a key in hand. `days` is
     /// 1 to 30. Returns its id and its secret.
     ///

@@ -184,7 +184,10 @@ impl Adapter for Clamps {
         request: &'a IssueRequest,
     ) -> Later<'a, IssueOutcome> {
         Box::pin(async move {
-            let request = IssueRequest { days: request.days.clamp(1, 30), ..request.clone() };
+            let request = IssueRequest {
+                lifetime: request.lifetime.map(|days| days.clamp(1, 30)),
+                ..request.clone()
+            };
             REAL.issue(session, workspace, &request).await
         })
     }

@@ -133,6 +133,12 @@ impl Case {
         all.into_iter().find(|&o| o == Operation::Verify || self.offers(o)).expect("one of them")
     }
 
+    /// The request that the main operation makes: where a key is exchanged, that is the log-in.
+    pub fn asks(&self) -> Operation {
+        let exchanged = self.main() == Operation::Verify && self.wire.log_in_refused().is_some();
+        if exchanged { Operation::SignIn } else { self.main() }
+    }
+
     /// A server that answers these operations so, in order, the last one for ever, and is honest
     /// in all else.
     pub async fn on(self, script: impl IntoIterator<Item = (Operation, Vec<Reply>)>) -> Stage {
@@ -146,8 +152,8 @@ impl Case {
 
     /// The same for one answer to the main operation.
     pub async fn answering(self, reply: Reply) -> Stage {
-        let main = self.main();
-        self.on([(main, vec![reply])]).await
+        let asks = self.asks();
+        self.on([(asks, vec![reply])]).await
     }
 }
 

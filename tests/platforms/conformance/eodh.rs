@@ -117,7 +117,7 @@ impl Wire for Eodh {
     fn request_body(&self, request: &IssueRequest) -> Value {
         let mut body = fixed("token_create.request.json");
         body["name"] = request.name.as_str().into();
-        body["expires"] = request.days.into();
+        body["expires"] = request.lifetime.into();
         body
     }
 

@@ -14,8 +14,12 @@
 mod bad;
 mod case;
 mod checks;
+mod dataos;
 mod eodh;
 mod objects;
+mod oidc_sts;
+mod opendatasoft;
+mod ovh;
 mod sandbox;
 mod wire;
 
@@ -34,7 +38,8 @@ pub use self::wire::{Wire, connect, wish};
 use crate::report::Report;
 
 /// How each platform speaks: one registration per adapter.
-const WIRES: &[&dyn Wire] = &[&eodh::Eodh];
+const WIRES: &[&dyn Wire] =
+    &[&eodh::Eodh, &dataos::DataOs, &opendatasoft::Opendatasoft, &ovh::Ovh, &oidc_sts::OidcSts];
 
 /// The same, for who tries all platforms in another way.
 pub fn registrations() -> &'static [&'static dyn Wire] {

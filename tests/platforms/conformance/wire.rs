@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use wayleave_core::api::ExpiryInput;
 use wayleave_core::platform::http::Http;
 use wayleave_core::platform::{
     AnyPlatform, Connection, IssueRequest, Operation, Platform as _, RemoteToken,
@@ -170,10 +171,21 @@ pub fn connect(wire: &dyn Wire, origin: &str) -> Connection {
     wire.platform().connect(&fields).expect("the registration's fields make a connection")
 }
 
-/// A request for a token, as the fixtures have it.
+/// A file of `tests/fixtures/platforms/`.
+pub fn fixture_of(platform: &str, name: &str) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/platforms");
+    let text = std::fs::read_to_string(format!("{folder}/{platform}/{name}"));
+    serde_json::from_str(&text.expect("a fixture")).expect("a fixture is JSON")
+}
+
+/// A request for a token of the fixtures' life of 30 days.
 pub fn wish(wire: &dyn Wire, name: &str) -> IssueRequest {
-    let days = wire.platform().descriptor().lifetime.map_or(0, |lifetime| lifetime.default);
-    IssueRequest { name: name.into(), days }
+    let lifetime = match wire.platform().descriptor().expiry {
+        ExpiryInput::Days => Some(30),
+        ExpiryInput::Hours => Some(30 * 24),
+        ExpiryInput::None | ExpiryInput::Manual => None,
+    };
+    IssueRequest { name: name.into(), lifetime, permissions: vec![] }
 }
 
 /// The first and the second token of every made-up list.

@@ -14,9 +14,9 @@ export type Left = {
   share: number;
 };
 
-const SOON = { api_token: 7 * DAY, s3: DAY / 144 };
-const URGENT = { api_token: DAY, s3: 0 };
-const LIFE = { api_token: 30 * DAY, s3: DAY / 24 };
+const SOON = { api_token: 7 * DAY, s3: DAY / 144, key_pair: 7 * DAY, session_token: DAY / 144 };
+const URGENT = { api_token: DAY, s3: 0, key_pair: DAY, session_token: 0 };
+const LIFE = { api_token: 30 * DAY, s3: DAY / 24, key_pair: 365 * DAY, session_token: DAY / 24 };
 
 /** How pressing the end of something is. */
 export function urgency(kind: CredentialKind, expires: string | null, now: number): Urgency {

@@ -1,11 +1,13 @@
 // Names for what the protocol calls by a code.
-import type { AccountView, Copyable, CredentialKind, CredentialView, HistoryView } from "./types";
+import type { AccountView, Copyable, CredentialKind, CredentialView, Field, HistoryView, Snippet } from "./types";
 import { words } from "./words";
 
-export const KIND: Record<CredentialKind, string> = { api_token: "API token", s3: "S3 credentials" };
+export const KIND: Record<CredentialKind, string> = { api_token: "API token", s3: "S3 credentials", key_pair: "Key pair", session_token: "Session token" };
 
-export const COPYABLE: Record<Copyable, string> = {
+export const COPYABLE: Record<Field | Snippet, string> = {
   api_key: "API key",
+  secret_key: "secret key",
+  token: "session token",
   username: "user name",
   bearer_header: "API Header value",
   token_id: "Token ID (not the key)",
@@ -14,6 +16,19 @@ export const COPYABLE: Record<Copyable, string> = {
   session_token: "session token",
   env: ".env text",
 };
+
+/** What a copyable thing of this credential is called. */
+export function copyableName(credential: CredentialView, what: Copyable): string {
+  if (!isTemplate(what)) return COPYABLE[what];
+  return credential.templates.find((template) => what === templateOf(template.id))?.label ?? what;
+}
+
+/** A platform's form, as something to copy. */
+export const templateOf = (id: string): Copyable => `template:${id}`;
+
+export function isTemplate(what: Copyable): what is `template:${string}` {
+  return what.startsWith("template:");
+}
 
 /** What the S3 fields are called by the tools that read them. */
 export const AWS_NAME: Partial<Record<Copyable, string>> = {
@@ -24,12 +39,13 @@ export const AWS_NAME: Partial<Record<Copyable, string>> = {
 
 /** What the first copy verb of a credential takes. */
 export function mainCopy(credential: CredentialView): Copyable {
-  return credential.kind === "s3" ? "env" : "api_key";
+  const main = { s3: "env", api_token: "api_key", key_pair: "secret_key", session_token: "token" } as const;
+  return main[credential.kind];
 }
 
 /** Everything of it that can be copied, the main one first. */
 export function copyables(credential: CredentialView): Copyable[] {
-  const all: Copyable[] = [...credential.fields, ...credential.snippets];
+  const all: Copyable[] = [...credential.fields, ...credential.snippets, ...credential.templates.map((template) => templateOf(template.id))];
   const main = mainCopy(credential);
   return all.includes(main) ? [main, ...all.filter((what) => what !== main)] : all;
 }
@@ -53,7 +69,7 @@ export function host(url: string): string {
 }
 
 const FIELD_COPIED: Record<string, string> = {
-  api_key: "Key copied", username: "User name copied", bearer_header: "API Header value copied", token_id: "Token ID copied",
+  api_key: "Key copied", secret_key: "Secret key copied", token: "Session token copied", username: "User name copied", bearer_header: "API Header value copied", token_id: "Token ID copied",
   access_key_id: "Access key ID copied", secret_access_key: "Secret access key copied", session_token: "Session token copied", env: ".env text copied",
 };
 
@@ -73,5 +89,8 @@ export function historyLine(entry: HistoryView): string {
     case "revoked": return "Revoked on the platform";
     case "forgotten": return "Forgotten";
     case "renamed": return "Renamed";
+    case "rotated": return "Key replaced by the platform";
+    case "edited": return "Changed on the platform";
+    case "adopted": return "Read from the platform";
   }
 }

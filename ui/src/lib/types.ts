@@ -1,17 +1,17 @@
 // What a screen may know. Generated from the agent's protocol; re-exported so that nobody
 // outside lib/api names the generated file.
 export type {
-  AccountView, ActivityView, AlertView, Answer, Ask, Capabilities, ConnectionField, CredentialKind,
-  CredentialState, CredentialView, Error as ApiError, ErrorCode, Field, FlowView, HistoryEvent,
-  HistoryView, Id, NewAccount, OnForget, OnRemove, PastedKey, PlatformView, QgisReady, QgisView,
+  Ability, AccountView, ActivityView, AlertView, Answer, Ask, Capabilities, ConnectionField, CredentialKind,
+  CredentialState, CredentialView, Error as ApiError, ErrorCode, Field, FlowView, KeyOwner, HistoryEvent,
+  HistoryView, Id, NewAccount, OnForget, OnRemove, PastedKey, PermissionsView, PlatformView, QgisReady, QgisView,
   Settings, SignInWay, SlotKind, Snapshot, Snippet, Support, Theme, Tile, TokenRequest, VaultInfo,
   VaultView, VerifyCause, VerifyView, WatchedView, WorkspaceView,
 } from "./api/bindings";
 
 import type { Field, Id, Snippet } from "./api/bindings";
 
-/** What can be copied of a credential: one field, or a ready form. */
-export type Copyable = Field | Snippet;
+/** What can be copied of a credential: one field, a ready form, or one of its platform's forms. */
+export type Copyable = Field | Snippet | `template:${string}`;
 
 /** What stands in the clipboard, as the desktop tells it. */
 export type ClipboardView = {

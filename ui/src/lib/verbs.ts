@@ -2,13 +2,13 @@
 import { valueOf } from "./api/backend";
 import { asApiError, explain } from "./errors";
 import { timeLeft } from "./expiry";
-import { COPYABLE, copyables, mainCopy } from "./labels";
+import { copyableName, copyables, mainCopy } from "./labels";
 import type { Context } from "./state/context";
 import { span } from "./time";
 import type { Copyable, CredentialView } from "./types";
 import { words } from "./words";
 
-export type Verb = { id: "copy" | "copy_as" | "qgis" | "verify" | "rename" | "forget" | "revoke"; label: string; keys?: string; bad?: boolean; apart?: boolean; disabled?: boolean; items?: Verb[]; run: () => void };
+export type Verb = { id: "copy" | "copy_as" | "qgis" | "verify" | "rename" | "edit" | "rotate" | "forget" | "revoke"; label: string; keys?: string; bad?: boolean; apart?: boolean; disabled?: boolean; items?: Verb[]; run: () => void };
 
 /** What a row offers first. */
 export type MainVerb = "copy" | "new_key" | "get_new";
@@ -19,7 +19,7 @@ export function mainVerb(credential: CredentialView, context: Context): MainVerb
   const capabilities = context.app.account(credential.account)?.capabilities;
   if (credential.kind === "s3") return urgency === "expired" && capabilities?.s3 !== "no" ? "get_new" : "copy";
   const pressing = urgency === "soon" || urgency === "urgent" || urgency === "expired";
-  return pressing && capabilities?.issue !== "no" ? "new_key" : "copy";
+  return pressing && credential.kind === "api_token" && capabilities?.issue !== "no" ? "new_key" : "copy";
 }
 
 /** Runs the first verb. */
@@ -35,16 +35,22 @@ export function runMain(credential: CredentialView, context: Context): void {
 /** The menu of a credential. */
 export function verbsOf(credential: CredentialView, context: Context): Verb[] {
   const { view, app } = context;
-  const open = (dialog: "rename" | "forget" | "revoke") => () => view.open({ dialog, id: credential.id });
+  const open = (dialog: "rename" | "edit_token" | "rotate" | "forget" | "revoke") => () => view.open({ dialog, id: credential.id });
   const ended = timeLeft(credential, context.now.ms).urgency === "expired";
   const token = credential.kind === "api_token";
-  const revocable = token && !ended && app.account(credential.account)?.capabilities.revoke !== "no";
+  const account = app.account(credential.account);
+  const can = account?.capabilities;
+  // A session token is ended by whoever can get one.
+  const revocable = !ended && ((token && can?.revoke !== "no") || (credential.kind === "session_token" && can?.session !== "no"));
+  const qgis = token && !ended && (app.platformOf(account)?.qgis ?? true);
   const offline = app.snapshot?.offline ?? false;
   return [
     ...copies(credential, context),
-    ...(token && !ended ? [{ id: "qgis" as const, label: words.qgis.open, keys: "Ctrl U", apart: true, run: () => void openQgis(credential, context) }] : []),
-    { id: "verify", label: words.verbs.verify, keys: "Ctrl J", apart: !token || ended, disabled: offline, run: () => void verify(credential, context) },
+    ...(qgis ? [{ id: "qgis" as const, label: words.qgis.open, keys: "Ctrl U", apart: true, run: () => void openQgis(credential, context) }] : []),
+    { id: "verify", label: words.verbs.verify, keys: "Ctrl J", apart: !qgis, disabled: offline, run: () => void verify(credential, context) },
     { id: "rename", label: words.verbs.rename, keys: "F2", apart: true, run: open("rename") },
+    ...(token && can?.edit !== "no" && can ? [{ id: "edit" as const, label: words.change.edit, disabled: offline, run: open("edit_token") }] : []),
+    ...(token && !ended && can?.rotate === "yes" ? [{ id: "rotate" as const, label: words.change.rotate, disabled: offline, run: open("rotate") }] : []),
     { id: "forget", label: words.verbs.forget, run: open("forget") },
     ...(revocable ? [{ id: "revoke" as const, label: words.revoke.menu, keys: "Del", bad: true, apart: true, disabled: offline, run: open("revoke") }] : []),
   ];
@@ -55,9 +61,10 @@ function copies(credential: CredentialView, context: Context): Verb[] {
   const [main, ...others] = copyables(credential);
   if (main === undefined) return [];
   const copy = (what: Copyable, label: string): Verb => ({ id: "copy", label, run: () => copyOrClear(credential, what, context) });
-  const first = { ...copy(main, words.copy.label(COPYABLE[main])), keys: "Ctrl C" };
+  const first = { ...copy(main, words.copy.label(copyableName(credential, main))), keys: "Ctrl C" };
   if (others.length === 0) return [first];
-  const items = [main, ...others].map((what) => copy(what, words.copy.as[what]));
+  const labels: Partial<Record<Copyable, string>> = words.copy.as;
+  const items = [main, ...others].map((what) => copy(what, labels[what] ?? copyableName(credential, what)));
   return [first, { id: "copy_as", label: words.copy.asMore, keys: "Ctrl Shift C", items, run: () => undefined }];
 }
 

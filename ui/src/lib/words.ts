@@ -46,7 +46,7 @@ export const words = {
     label: "The next 30 days: a post stands where something ends", today: "Today",
     ends: (what: string, when: string) => `${what} ends ${when}`, flag: (what: string, when: string) => `${what} · ${when}`,
     named: (name: string, workspace: string) => `${name} (${workspace})`, several: (n: number) => plural(n, { one: "# key", other: "# keys" }),
-    anonymous: { api_token: "An API token", s3: "A set of S3 credentials" }, anonymousShort: { api_token: "API token", s3: "S3 credentials" },
+    anonymous: { api_token: "An API token", s3: "A set of S3 credentials", key_pair: "A key pair", session_token: "A session token" }, anonymousShort: { api_token: "API token", s3: "S3 credentials", key_pair: "Key pair", session_token: "Session token" },
   },
   locked: {
     title: "Locked", heading: "The vault is locked", text: "Warnings go on; names and keys are shut away.",
@@ -69,7 +69,7 @@ export const words = {
   credential: {
     backTo: "Back to Credentials", stops: (workspace: string) => `Then what uses it stops getting data from ${workspace}.`,
     opens: (workspace: string) => `Opens the data services of ${workspace}.`, s3Opens: (workspace: string) => `Opens the files of ${workspace}.`,
-    stopped: (workspace: string) => `It opens nothing in ${workspace} any more.`, noEndText: "No end is known. Change it from time to time.",
+    stopped: (workspace: string) => `It opens nothing in ${workspace} any more.`, noEndText: "No end is known. Change it from time to time.", pairOpens: (workspace: string) => `Opens ${workspace}: log-in, object store and queries.`, tokenOpens: (workspace: string) => `Opens ${workspace} for a while; it is renewed when you copy it.`, copyKey: "Copy", owner: "Belongs to", may: "May", forms: "For tools",
     requested: (date: string) => `Requested ${date}`, madeUnknown: "Made at an unknown time", endsOn: (when: string) => `Ends ${when}`, endedOn: (when: string) => `Ended ${when}`,
     copyQgis: "Copy into the QGIS plugin", order: "in the order it asks", username: "EODH Username", key: "EODH API Key", environment: "Environment", choose: "choose it from the list",
     header: "API Header, for private map layers", headerName: "Name", headerValue: "value", copyValue: "Copy value", copyHeader: "Copy value of the API Header", enterUsername: "Enter…",
@@ -94,7 +94,7 @@ export const words = {
   },
   username: { title: "What is your user name there?", text: (platform: string) => `QGIS asks for it. ${platform} does not tell it, so it is asked once and kept with the account.`, label: "User name", hint: "Not the workspace’s name." },
   request: {
-    title: "Request an API token", name: "Name", nameHint: "So that you know it again.", workspace: "Workspace", account: "Account", lasts: "Lasts", days: "days", daysLabel: "Days", endsOn: "Ends on", longest: "the longest the hub allows",
+    title: "Request an API token", name: "Name", nameHint: "So that you know it again.", workspace: "Workspace", account: "Account", lasts: "Lasts", days: "days", daysLabel: "Days", hours: "hours", hoursLabel: "Hours", noEnd: "Keys of this platform do not end.", permissions: "What it may do", permissionsHint: "Only what you may do yourself.", idName: "Small letters, digits, _ and -.", endsOn: "Ends on", longest: "the longest the hub allows",
     go: "Request token", foot: (workspace: string) => `Opens the data services of ${workspace}.`, working: "Asking the platform for a key…", cannotCancel: "The key is being stored; this cannot be cut.", done: (name: string) => `“${name}” is in the vault.`,
     noWorkspace: "No workspace of this account can give keys.", readAgain: "Read the workspaces again", defaultName: "QGIS",
   },
@@ -108,13 +108,17 @@ export const words = {
     title: (name: string) => `Forget “${name}”?`, text: "It leaves the vault. Its name, workspace and end stay in the history.", revoke: "Revoke it on the platform first", revokeText: "Then nobody can use it any more.",
     keep: "Leave it alive on the platform", keepText: (date: string) => `It works until ${date} wherever it was pasted, and Wayleave cannot show it again.`, keepNoEnd: "It goes on working wherever it was pasted, and Wayleave cannot show it again.", go: "Forget", goRevoke: "Revoke and forget", done: (name: string) => `“${name}” is forgotten.`, recommended: "Recommended",
   },
+  change: {
+    edit: "Change on the platform…", rotate: "Replace the key…", editTitle: (name: string) => `Change “${name}” on the platform`, name: "Name", permissions: "What it may do", none: "This key may do nothing beyond what is public.", other: "not known here; kept as it is", save: "Save on the platform", saved: (name: string) => `“${name}” is changed on the platform.`,
+    rotateTitle: (name: string) => `Replace the key of “${name}”?`, rotateText: "The platform makes a new key under the same name.", rotateStops: "The old key stops working at once, wherever it was put.", rotateGo: "Replace the key", rotated: (name: string) => `“${name}” has a new key.`,
+  },
   rename: { title: "Rename", label: "Name", hint: "Here only; the platform keeps its own name." },
   paste: {
-    title: "Paste a key", key: "API key", keyHint: "It goes straight into the vault.", workspace: "Workspace", username: "User name", usernameHint: "QGIS needs it. Not the workspace’s name.", name: "Name", made: "Made on", lasts: "For", days: "days", daysLabel: "Days it lasts", noEnd: "No end known",
+    title: "Paste a key", key: "API key", keyHint: "It goes straight into the vault.", workspace: "Workspace", username: "User name", usernameHint: "QGIS needs it. Not the workspace’s name.", name: "Name", made: "Made on", lasts: "For", days: "days", daysLabel: "Days it lasts", noEnd: "No end known", owner: "Belongs to", ownerName: "Their name there", owners: { "": "I do not say", user: "A user", service_account: "A service account" } as Record<string, string>, ends: "Ends on", endsHint: "The date chosen on the platform, if one was.", whose: "The platform is asked whose key it is before it is kept.", wrongPair: "After two wrong tries in a row Wayleave waits: the platform could suspend the account.",
     go: "Keep this key", page: "Open the hub’s key page in your browser", done: (name: string) => `“${name}” is in the vault.`, defaultName: "Pasted key", account: "Account", endsOn: (date: string) => `Ends ${date}, as far as you know. Wayleave looks up the true end once you sign in.`, missing: "Paste the key first.", optional: "if you know it", tokenId: "That is a Token ID, the name of a key. The key is shorter and starts with 454f4448.",
   },
   signIn: {
-    title: (platform: string) => `Sign in to ${platform}`, lead: "With the account you always use there.", how: "How to sign in", recommended: "Recommended", will: "What will happen",
+    title: (platform: string) => `Sign in to ${platform}`, lead: "With the account you always use there.", leadKey: "With a key that you make there once. Wayleave makes the next ones where the platform lets it.", pasteSteps: (where: string) => [`Make a key there, or take one you have. ${where}`, "Paste it in a moment. Wayleave asks the platform whose it is, and puts it into the vault.", "Wayleave warns you before it ends, and shows what can be done from here."], how: "How to sign in", recommended: "Recommended", will: "What will happen",
     ways: {
       portal: { name: "In a window of the hub", text: "Works today, nothing to set up", go: "Open the sign-in window" },
       browser: { name: "In your own browser", text: "Needs a client ID from the hub’s team", go: "Open the browser" },
@@ -148,7 +152,7 @@ export const words = {
   accounts: {
     signedIn: "Signed in", signedInUntil: (time: string) => `Signed in until ${time}`, signedOut: "Signed out", ended: "Session ended", nobody: "Name not known yet", line: (parts: string[]) => parts.join(" · "), sentences: (first: string, second: string) => `${first}. ${second}`, workspaces: (n: number) => plural(n, { one: "# workspace", other: "# workspaces" }), environment: { production: "production", staging: "staging", test: "test", custom: "another hub" } as Record<string, string>,
     note: "Signing out does not end keys: what is in QGIS goes on working until its date. Being signed in is only needed to request, list and revoke.", can: (who: string, platform: string) => `What ${who} can do on ${platform}`, you: "you",
-    empty: "No account yet", emptyText: "An account says where your data is and who you are there.", issue: "Request API tokens", revoke: "Revoke API tokens", list: "See the tokens on the platform", s3: "Get S3 credentials", yes: "Yes", no: "No", unknown: "Tried when asked for", out: "Once signed in", manage: "Open the hub’s key page", editTitle: "Edit account", displayName: "Name shown here", removeMore: "Remove…", signInWith: (way: string) => `Sign in: ${way}`, everywhere: "Sign out here and on the platform", pasteMore: "Paste a key…", refresh: "Read the workspaces again", refreshed: (n: number) => plural(n, { one: "# workspace read.", other: "# workspaces read." }),
+    empty: "No account yet", emptyText: "An account says where your data is and who you are there.", issue: "Request API tokens", revoke: "Revoke API tokens", list: "See the tokens on the platform", s3: "Get S3 credentials", rotate: "Replace a key in one step", edit: "Change a key’s name and permissions", readKey: "Read a key again", session: "Get session tokens", s3Pair: "Open the object store", yes: "Yes", yesPair: "Yes, with the key pair itself", no: "No", notOffered: "Only on the platform’s own page", refused: "Refused when tried", tryAgain: "Try again when asked for", tried: "It is tried again when you ask for it.", unknown: "Tried when asked for", byKey: "By its key", keyEnded: "Its key has ended", byKeyUntil: (time: string) => `By its key until ${time}`, replaceKey: "Replace key", pasteKey: "Paste key", limited: "Key may not make keys", outEverywhere: "Sign out and revoke its key", getSession: "Get a session token", openPortal: "Open the platform’s page", out: "Once signed in", manage: "Open the hub’s key page", editTitle: "Edit account", displayName: "Name shown here", removeMore: "Remove…", signInWith: (way: string) => `Sign in: ${way}`, everywhere: "Sign out here and on the platform", pasteMore: "Paste a key…", refresh: "Read the workspaces again", refreshed: (n: number) => plural(n, { one: "# workspace read.", other: "# workspaces read." }),
   },
   remove: { title: (name: string) => `Remove ${name}?`, text: "Its session is forgotten here. What about its credentials?", keep: "Keep them", keepText: "They stay in the list and are watched.", forget: "Forget them", forgetText: "They go on working on the platform until their ends.", revoke: "Revoke and forget them", revokeText: "What uses them stops getting data at once.", none: "It has no credentials here. Its session is forgotten.", go: "Remove account", done: (name: string) => `${name} is removed.` },
   settings: {

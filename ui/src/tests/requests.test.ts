@@ -15,7 +15,7 @@ test("a request names its activity, and closes when the token is stored", async 
   await user.selectOptions(screen.getByLabelText("Workspace"), "thames-flood");
   await user.click(await button("Request token"));
   await waitFor(() => expect(asked(backend, "request_token")).toHaveLength(1));
-  expect(asked(backend, "request_token")[0]?.[0]).toMatchObject({ workspace: "thames-flood", name: "Nightly", days: 30, activity: expect.stringMatching(/^[0-9a-f]{32}$/) as string });
+  expect(asked(backend, "request_token")[0]?.[0]).toMatchObject({ workspace: "thames-flood", name: "Nightly", lifetime: 30, permissions: [], activity: expect.stringMatching(/^[0-9a-f]{32}$/) as string });
   expect(await screen.findByText("“Nightly” is in the vault.")).toBeInTheDocument();
 });
 

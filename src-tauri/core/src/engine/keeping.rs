@@ -66,7 +66,7 @@ impl<H: Host> Engine<H> {
             reply.answer(asked.map(|state| {
                 let cause = verify_cause(&state, meta.expires, now, skew);
                 engine.state.offline = cause == VerifyCause::Offline;
-                engine.note_attempt(meta.account, matches!(state, Ok(KeyState::NotAccepted)));
+                engine.note_attempt(meta.account, is_refused(&state));
                 engine.verified(&meta, cause, now);
                 Answer::Verified(VerifyView { id, ok: cause == VerifyCause::Ok, cause })
             }));
@@ -418,6 +418,14 @@ impl<H: Host> Engine<H> {
             permissions: Vec::new(),
             owner: about.owner.clone(),
         })
+    }
+}
+
+/// Whether the platform does not accept the key.
+fn is_refused(state: &Asked<KeyState>) -> bool {
+    match state {
+        Ok(state) => *state == KeyState::NotAccepted,
+        Err(error) => error.kind == Kind::Unauthenticated,
     }
 }
 

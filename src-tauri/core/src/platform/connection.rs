@@ -161,6 +161,12 @@ pub fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Whether a text has the form of a UUID, which is an id and no key anywhere.
+pub fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}
+
 /// Refuses fields that the platform does not have, and asks for those that it needs.
 pub fn check_fields(
     descriptor: &Descriptor,

@@ -10,6 +10,7 @@ pub mod eodh;
 pub mod error;
 pub mod http;
 mod lenient;
+pub mod oidc_sts;
 pub mod opendatasoft;
 pub mod ovh;
 mod steps;
@@ -353,11 +354,14 @@ pub enum AnyPlatform {
     Opendatasoft,
     /// OVHcloud Data Platform.
     Ovh,
+    /// Any OpenID provider with an S3 store that takes its tokens.
+    OidcSts,
 }
 
 impl AnyPlatform {
     /// All of them, in the order in which they are offered.
-    pub const ALL: &'static [Self] = &[Self::Eodh, Self::DataOs, Self::Opendatasoft, Self::Ovh];
+    pub const ALL: &'static [Self] =
+        &[Self::Eodh, Self::DataOs, Self::Opendatasoft, Self::Ovh, Self::OidcSts];
 
     /// The one with this id.
     pub fn by_id(id: &str) -> Option<Self> {
@@ -373,6 +377,7 @@ macro_rules! to_adapter {
             Self::DataOs => dataos::DataOs.$method($($argument),*),
             Self::Opendatasoft => opendatasoft::Opendatasoft.$method($($argument),*),
             Self::Ovh => ovh::Ovh.$method($($argument),*),
+            Self::OidcSts => oidc_sts::OidcSts.$method($($argument),*),
         }
     };
     ($self:ident, $method:ident ( $($argument:expr),* ) await) => {
@@ -381,6 +386,7 @@ macro_rules! to_adapter {
             Self::DataOs => dataos::DataOs.$method($($argument),*).await,
             Self::Opendatasoft => opendatasoft::Opendatasoft.$method($($argument),*).await,
             Self::Ovh => ovh::Ovh.$method($($argument),*).await,
+            Self::OidcSts => oidc_sts::OidcSts.$method($($argument),*).await,
         }
     };
 }

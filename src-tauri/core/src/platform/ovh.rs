@@ -6,8 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
@@ -29,6 +27,7 @@ use crate::credential::S3Location;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::session::tokens::end_of_jwt;
 
 /// The adapter.
 #[derive(Debug, Clone, Copy)]
@@ -141,13 +140,6 @@ struct Mode {
     r#type: Option<String>,
 }
 
-/// The end that a token tells about itself, where it is a JWT.
-#[derive(Deserialize)]
-struct Claims {
-    #[serde(default)]
-    exp: Option<i64>,
-}
-
 /// The platform's words for a failure, where they are of ours.
 #[derive(Deserialize)]
 struct Failure {
@@ -228,11 +220,7 @@ impl Platform for Ovh {
     }
 
     async fn verify(&self, session: &Session, _: &str) -> Asked<KeyState> {
-        match login(session, Operation::Verify).await {
-            Ok(_) => Ok(KeyState::WorksWithoutList),
-            Err(error) if error.kind == Kind::Unauthenticated => Ok(KeyState::NotAccepted),
-            Err(error) => Err(error),
-        }
+        login(session, Operation::Verify).await.map(|_| KeyState::Works)
     }
 
     async fn issue_session(&self, session: &Session) -> Asked<IssuedSession> {
@@ -242,7 +230,7 @@ impl Platform for Ovh {
         let missing = if renew { missing.hinted(RENEW) } else { missing };
         let token = found.token.ok_or(missing)?;
         let usual = answer.received + SignedDuration::from_secs(USUAL.into()) - MARGIN;
-        let told = end_of(&token).filter(|end| *end > answer.received);
+        let told = end_of_jwt(&token).filter(|end| *end > answer.received);
         Ok(IssuedSession { expires: told.unwrap_or(usual), told: told.is_some(), token })
     }
 
@@ -288,7 +276,7 @@ async fn login(session: &Session, operation: Operation) -> Asked<(LoggedIn, Unbo
         return Err(Ovh.not_offered(session, operation).hinted(NO_KEYS));
     }
     let url = at(connection, operation, &["iam", "login"])?;
-    let none = || steps::refused(connection, operation, "secret_key", "there is no key pair");
+    let none = || PlatformError::new(operation, connection.host(), Kind::Unauthenticated);
     let (key, secret_key) = session.pair().await.ok_or_else(none)?;
     let body = steps::json(&Login {
         auth_mode: "apikey",
@@ -297,7 +285,12 @@ async fn login(session: &Session, operation: Operation) -> Asked<(LoggedIn, Unbo
     });
     let answer = session.send(Request::post(operation, url, Body::Json(body))).await?;
     if !answer.is_success() {
-        return Err(refusal(&answer));
+        let refused = refusal(&answer);
+        if refused.kind == Kind::Unauthenticated {
+            // This session asks no more: failures in a row suspend the account.
+            session.give_up().await;
+        }
+        return Err(refused);
     }
     let kept = Unbodied { received: answer.received, error: answer.error(Kind::NotFound) };
     Ok((answer.json()?, kept))
@@ -339,14 +332,6 @@ fn refusal(answer: &Answer) -> PlatformError {
     } else {
         error
     }
-}
-
-/// `exp` of a token that is a JWT. Only read, not trusted: it decides when to renew.
-fn end_of(token: &Secret) -> Option<Timestamp> {
-    let payload = token.expose_text()?.split('.').nth(1)?;
-    let claims = Secret::new(URL_SAFE_NO_PAD.decode(payload).ok()?);
-    let claims: Claims = serde_json::from_slice(claims.expose()).ok()?;
-    Timestamp::from_second(claims.exp?).ok()
 }
 
 fn preferences(connection: &Connection, operation: Operation) -> Asked<Url> {

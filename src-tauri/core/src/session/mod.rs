@@ -134,6 +134,24 @@ impl Session {
         }
     }
 
+    /// A token that says who is signed in, for a service that takes it in place of a sign-in
+    /// (platforms.md E.2): the ID token while it lasts, else the access token, renewed where
+    /// needed.
+    pub async fn web_identity(&self, operation: Operation) -> Asked<Secret> {
+        if let Some(key) = self.key().await {
+            return Ok(key);
+        }
+        let access = refresh::access_token(&self.0, operation, None).await?;
+        let now = self.0.http.clock().now();
+        Ok(match &self.0.holder.lock().await.holder {
+            Holder::Oidc(tokens) => match &tokens.id_token {
+                Some(id) if tokens::end_of_jwt(id).is_some_and(|end| end > now) => id.duplicate(),
+                _ => access,
+            },
+            Holder::Portal { .. } | Holder::Key { .. } | Holder::Ended { .. } => access,
+        })
+    }
+
     /// The pair that it acts with.
     pub async fn pair(&self) -> Option<(Secret, Secret)> {
         match &self.0.holder.lock().await.holder {
@@ -219,6 +237,12 @@ impl Session {
         // Not cut when the caller goes away: an issued token or a renewed cookie would be lost.
         let (inner, lost) = (Arc::clone(&self.0), request.error(Kind::OutcomeUnknown));
         tokio::spawn(async move { inner.send(request).await }).await.unwrap_or(Err(lost))
+    }
+
+    /// The platform refused what it acts with: it sends nothing more.
+    pub async fn give_up(&self) {
+        let mut held = self.0.holder.lock().await;
+        self.0.end(&mut held).await;
     }
 
     /// Ends the session here, and at the platform when `everywhere`. The session is over here

@@ -1,6 +1,8 @@
 //! The token endpoint (RFC 6749, platforms.md E.1.5, E.1.7): one form, one answer, nothing sent
 //! twice, and every token taken over into wiped memory.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use url::Url;
@@ -74,6 +76,18 @@ fn encode_form(form: &[(&str, &str)]) -> Secret {
         text.append_pair(key, value);
     }
     Secret::from_text(text.finish())
+}
+
+/// `exp` of a token that is a JWT. Only read, not trusted: it decides when to renew.
+pub fn end_of_jwt(token: &Secret) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: Option<i64>,
+    }
+    let payload = token.expose_text()?.split('.').nth(1)?;
+    let claims = Secret::new(URL_SAFE_NO_PAD.decode(payload).ok()?);
+    let claims: Claims = serde_json::from_slice(claims.expose()).ok()?;
+    Timestamp::from_second(claims.exp?).ok()
 }
 
 /// RFC 6749's `error` of an answer that did not work.

@@ -142,11 +142,11 @@ async fn b8(case: Case) -> Verdict {
     let error = stage.main_error("429").await?;
     let wait = Some(Duration::from_secs(61));
     want!(error.kind == Kind::RateLimited { retry_after: wait }, "{error:?}");
-    want!(stage.sent(case.main()).len() == 1, "it was asked again though told to wait a minute");
+    want!(stage.sent(case.asks()).len() == 1, "it was asked again though told to wait a minute");
     let stage = case.answering(page(429, "text/plain", "slow down")).await;
     let error = stage.main_error("429").await?;
     want!(error.kind == Kind::RateLimited { retry_after: None }, "{error:?}");
-    want!(stage.sent(case.main()).len() <= 4, "{} requests", stage.sent(case.main()).len());
+    want!(stage.sent(case.asks()).len() <= 4, "{} requests", stage.sent(case.asks()).len());
     if case.offers(Operation::List) {
         let stage = case.on([(Operation::List, vec![busy("2"), json(200, &two(&case))])]).await;
         want!(stage.list().await.is_ok(), "a read is repeated after 429");
@@ -215,7 +215,7 @@ async fn b11(yard: std::sync::Arc<Yard>) -> Verdict {
 
 async fn b12(case: Case) -> Verdict {
     let main = case.main();
-    let mut stage = case.first([(main, vec![Reply::Silence])]).await;
+    let mut stage = case.first([(case.asks(), vec![Reply::Silence])]).await;
     let session = stage.session.clone();
     let call = tokio::spawn(async move { ask_with(case, &session, main).await });
     stage.stub.arrived.recv().await.ok_or("no request arrived")?;

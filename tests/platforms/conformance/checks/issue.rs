@@ -127,10 +127,10 @@ async fn i4(case: Case) -> Verdict {
 
 async fn i5(case: Case) -> Verdict {
     let limits = case.descriptor().lifetime.expect("the check counts");
-    let beyond = [0, limits.min.saturating_sub(1), limits.max.saturating_add(1), u16::MAX];
+    let beyond = [0, limits.min.saturating_sub(1), limits.max.saturating_add(1), u32::MAX];
     for days in beyond.into_iter().filter(|days| !(limits.min..=limits.max).contains(days)) {
         let stage = case.on([]).await;
-        let request = IssueRequest { days, ..wish(case.wire, FIRST.name) };
+        let request = IssueRequest { lifetime: Some(days), ..wish(case.wire, FIRST.name) };
         let outcome = stage.issue(&request).await;
         let IssueOutcome::Refused(error) = outcome else {
             return Err(format!("{days}: {outcome:?}"));

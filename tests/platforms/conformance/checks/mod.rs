@@ -144,7 +144,9 @@ impl Need {
             Self::Lifetime => {
                 (descriptor.lifetime.is_some(), "no lifetime is asked for with a token".into())
             }
-            Self::Permissions => (descriptor.permissions, "its tokens carry no permissions".into()),
+            Self::Permissions => {
+                (descriptor.permissions.is_some(), "its tokens carry no permissions".into())
+            }
             Self::Rotate => (
                 descriptor.as_person.rotate != Support::No
                     || descriptor.as_key.rotate != Support::No,

@@ -112,7 +112,9 @@ async fn s5_sandbox(yard: Arc<Yard>) -> Verdict {
     let set = adapter.s3(&yard.session, yard.workspace).await.map_err(|e| format!("{e:?}"))?;
     let now = yard.http.clock().now();
     let left = set.expires.ok_or("no end")?.as_second() - now.as_second();
-    let whole = i64::from(yard.case.descriptor().s3_seconds.ok_or("no life in the descriptor")?);
+    let whole = i64::from(
+        yard.case.descriptor().s3.and_then(|s3| s3.seconds).ok_or("no life in the descriptor")?,
+    );
     want!((0..=whole).contains(&left), "{left} s left of {whole}");
     Ok(())
 }

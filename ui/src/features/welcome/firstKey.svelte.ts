@@ -3,7 +3,7 @@ import { valueOf } from "$lib/api/backend";
 import { makeActivityId } from "$lib/keys";
 import { Action } from "$lib/state/action.svelte";
 import type { Context } from "$lib/state/context";
-import type { ApiError, QgisView, WorkspaceView } from "$lib/types";
+import type { ApiError, Ask, QgisView, WorkspaceView } from "$lib/types";
 import { openQgis } from "$lib/verbs";
 import { words } from "$lib/words";
 import { choices } from "$lib/workspaces";
@@ -59,7 +59,7 @@ export class FirstKey {
     if (!account) return;
     this.#activity = makeActivityId();
     await this.action.run(async () => {
-      const asked = { ask: "request_token", account: account.id, workspace: this.workspace, name: words.request.defaultName, days: this.days, activity: this.#activity } as const;
+      const asked: Ask = { ask: "request_token", account: account.id, workspace: this.workspace, name: words.request.defaultName, lifetime: this.days, permissions: [], activity: this.#activity };
       const credential = valueOf(await this.context.backend.ask(asked), "credential");
       // The key is in the vault: what follows may fail without undoing that.
       this.setup.finish();

@@ -29,7 +29,14 @@ export class Setup {
 
   get steps(): Step[] {
     if (this.only === "account") return ["platform", "signIn"];
-    return ["platform", "signIn", ...(this.#protects ? (["protect"] as const) : []), this.signIn.way === "paste" ? "paste" : "create"];
+    const last = this.signIn.way === "paste" ? ("paste" as const) : "create";
+    return ["platform", "signIn", ...(this.#protects ? (["protect"] as const) : []), ...(last === "paste" || this.#issues ? [last] : [])];
+  }
+
+  /** Whether somebody who signs in here can ask for keys. */
+  get #issues(): boolean {
+    if (this.account) return this.account.capabilities.issue !== "no";
+    return this.platform?.lifetime !== null || this.platform.permissions !== null;
   }
 
   /** The account as the agent tells it now, else as it answered. */
@@ -51,6 +58,9 @@ export class Setup {
     this.tile = tile;
     // Only what the tile says: a preset of another field could send its user to another hub.
     this.connection = { ...tile.connection };
+    for (const field of platform.fields) {
+      if (field.kind !== "choice" && field.default !== null) this.connection[field.key] ??= field.default;
+    }
     this.signIn.way = this.ways[0] ?? "paste";
     this.step = "signIn";
   }
@@ -78,7 +88,7 @@ export class Setup {
 
   next(): void {
     const following = this.steps[this.steps.indexOf(this.step) + 1];
-    if (!following) return this.context.view.go({ page: "accounts" });
+    if (!following) return this.only === "account" ? this.context.view.go({ page: "accounts" }) : this.finish();
     if (following === "paste") return this.#paste();
     this.step = following;
   }

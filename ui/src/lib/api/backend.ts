@@ -18,6 +18,8 @@ export interface Backend {
   /** Puts one field on the clipboard; the text never comes here. */
   copy(id: Id, field: Field): Promise<{ seconds: number }>;
   copySnippet(id: Id, snippet: Snippet): Promise<{ seconds: number }>;
+  /** One of the platform's own forms. */
+  copyTemplate(id: Id, template: string): Promise<{ seconds: number }>;
   clearClipboard(): Promise<void>;
   /** The one secret that reaches the page: one record, for some seconds. */
   reveal(id: Id, field: Field): Promise<Revealed>;
@@ -25,7 +27,8 @@ export interface Backend {
   portalSignIn(account: Id): Promise<AccountView>;
   /** Opens a flow's address in the system browser. */
   openFlowUrl(flow: Id): Promise<void>;
-  pasteKey(key: string, about: PastedKey): Promise<CredentialView>;
+  /** Of a pair, both parts. */
+  pasteKey(key: string, secretKey: string | null, about: PastedKey): Promise<CredentialView>;
   /** Opens the platform's own page of keys in the system browser. */
   openKeyPage(account: Id, workspace: string | null): Promise<void>;
   /** Opens the window that takes a passphrase; settles when that is gone, whatever came of it. */

@@ -1,5 +1,7 @@
 // Generated from src-tauri/core/src/api.rs by `make bindings`. Do not edit.
 
+export type Ability = "issue" | "list" | "revoke" | "rotate" | "edit" | "read_key" | "s3" | "session";
+
 export type AccountView = { 
 /**
  * Our id.
@@ -46,6 +48,18 @@ ways: Array<SignInWay>,
  */
 capabilities: Capabilities, 
 /**
+ * What was seen to be refused, so that [`Ask::TryAgain`] has something to forget.
+ */
+refused: Array<Ability>, 
+/**
+ * Permissions that a token of this account can be given, where the platform told them.
+ */
+permissions: Array<string> | null, 
+/**
+ * The credential that the account acts with, where keys are the only way to sign in.
+ */
+key: Id | null, 
+/**
  * Workspaces as last read, sorted by name.
  */
 workspaces: Array<WorkspaceView>, 
@@ -54,7 +68,7 @@ workspaces: Array<WorkspaceView>,
  */
 manage_url: string | null, };
 
-export type ActivityKind = "request_token" | "request_s3" | "revoke" | "verify" | "read" | "sign_in";
+export type ActivityKind = "request_token" | "request_s3" | "revoke" | "request_session" | "rotate" | "edit" | "verify" | "read" | "sign_in";
 
 export type ActivityView = { 
 /**
@@ -172,6 +186,10 @@ everywhere: boolean, } | { "ask": "workspaces",
 /**
  * Which account.
  */
+account: Id, } | { "ask": "try_again", 
+/**
+ * Which account.
+ */
 account: Id, } | { "ask": "request_token" } & TokenRequest | { "ask": "request_s3", 
 /**
  * Whose.
@@ -184,7 +202,47 @@ workspace: string,
 /**
  * Names the activity in the snapshot, so that it can be cancelled.
  */
-activity: Id | null, } | { "ask": "cancel_activity", 
+activity: Id | null, } | { "ask": "request_session", 
+/**
+ * Whose.
+ */
+account: Id, 
+/**
+ * Names the activity in the snapshot.
+ */
+activity: Id | null, } | { "ask": "rotate", 
+/**
+ * Which.
+ */
+credential: Id, 
+/**
+ * For how long, in the platform's unit; the platform's usual time when absent.
+ */
+lifetime: number | null, } | { "ask": "edit_token", 
+/**
+ * Which.
+ */
+credential: Id, 
+/**
+ * The new name; absent keeps it.
+ */
+name: string | null, 
+/**
+ * The new permissions; absent keeps them.
+ */
+permissions: Array<string> | null, } | { "ask": "adopt", 
+/**
+ * Whose.
+ */
+account: Id, 
+/**
+ * In which workspace.
+ */
+workspace: string, 
+/**
+ * The platform's id.
+ */
+platform_id: string, } | { "ask": "cancel_activity", 
 /**
  * Which.
  */
@@ -264,9 +322,21 @@ revoke: Support,
  */
 rotate: Support, 
 /**
+ * Change name and permissions of a token.
+ */
+edit: Support, 
+/**
+ * Read a token's key again.
+ */
+read_key: Support, 
+/**
  * Get S3 credentials.
  */
-s3: Support, };
+s3: Support, 
+/**
+ * Get session tokens.
+ */
+session: Support, };
 
 export type ConnectionField = { 
 /**
@@ -298,7 +368,7 @@ required: boolean,
  */
 help: string, };
 
-export type CredentialKind = "api_token" | "s3";
+export type CredentialKind = "api_token" | "s3" | "key_pair" | "session_token";
 
 export type CredentialState = "active" | "expiring" | "expired" | "revoked" | "missing";
 
@@ -366,7 +436,19 @@ fields: Array<Field>,
 /**
  * In which ready forms it can be had.
  */
-snippets: Array<Snippet>, };
+snippets: Array<Snippet>, 
+/**
+ * Forms for the tools that read this platform.
+ */
+templates: Array<TemplateView>, 
+/**
+ * What it may do, in the platform's own words.
+ */
+permissions: Array<string>, 
+/**
+ * Whose it is at the platform, where the user told.
+ */
+owner: KeyOwner | null, };
 
 export type Error = { 
 /**
@@ -384,9 +466,11 @@ params: { [key in string]: string }, };
 
 export type ErrorCode = "no_vault" | "vault_exists" | "vault_locked" | "wrong_passphrase" | "weak_passphrase" | "vault_damaged" | "vault_newer" | "vault_foreign" | "vault_in_use" | "vault_unwritable" | "no_keyring" | "not_signed_in" | "session_ended" | "sign_in_refused" | "sign_in_failed" | "sign_in_open" | "flow_unknown" | "no_client_id" | "cancelled" | "forbidden" | "rejected" | "not_found" | "ambiguous" | "not_supported" | "rate_limited" | "platform_unavailable" | "offline" | "timed_out" | "tls" | "clock_off" | "unexpected_answer" | "outcome_unknown" | "issued_but_not_stored" | "invalid_input" | "invalid_name" | "invalid_lifetime" | "invalid_address" | "not_this_platform" | "token_id_not_key" | "no_username" | "still_valid" | "expired" | "ticket_spent" | "agent_unreachable" | "agent_version" | "agent_busy" | "no_display" | "notice_not_shown" | "tool_missing" | "file_problem" | "internal";
 
-export type Field = "api_key" | "username" | "bearer_header" | "token_id" | "access_key_id" | "secret_access_key" | "session_token";
+export type ExpiryInput = "days" | "hours" | "none" | "manual";
 
-export type FieldKind = "choice" | "url" | "text";
+export type Field = "api_key" | "username" | "secret_key" | "token" | "bearer_header" | "token_id" | "access_key_id" | "secret_access_key" | "session_token";
+
+export type FieldKind = "choice" | "url" | "host" | "text";
 
 export type FlowView = { 
 /**
@@ -418,7 +502,7 @@ hub: string,
  */
 until: string, };
 
-export type HistoryEvent = "requested" | "pasted" | "copied" | "revealed" | "printed" | "given_to_qgis" | "verified" | "refused" | "warned" | "revoked" | "forgotten" | "renamed";
+export type HistoryEvent = "requested" | "pasted" | "copied" | "revealed" | "printed" | "given_to_qgis" | "verified" | "refused" | "warned" | "revoked" | "forgotten" | "renamed" | "rotated" | "edited" | "adopted";
 
 export type HistoryView = { 
 /**
@@ -456,13 +540,33 @@ detail: string | null, };
 
 export type Id = string;
 
+export type KeyOwner = { 
+/**
+ * A person or a service account.
+ */
+kind: OwnerKind, 
+/**
+ * The name.
+ */
+name: string, };
+
+export type KeyPart = { 
+/**
+ * `api_key` or `secret_key`.
+ */
+field: Field, 
+/**
+ * What the platform calls it.
+ */
+label: string, };
+
 export type LifetimeRange = { 
 /**
  * Shortest.
  */
 min: number, 
 /**
- * Longest.
+ * Longest that is offered.
  */
 max: number, 
 /**
@@ -488,13 +592,15 @@ export type OnForget = "ask" | "revoke" | "keep";
 
 export type OnRemove = "keep" | "forget" | "revoke";
 
+export type OwnerKind = "user" | "service_account";
+
 export type PastedKey = { 
 /**
  * To which account it belongs.
  */
 account: Id, 
 /**
- * The workspace it opens.
+ * The workspace it opens; empty where the platform tells it ([`ScopeView::typed`]).
  */
 workspace: string, 
 /**
@@ -516,7 +622,31 @@ made: string | null,
 /**
  * When it ends, as the user says; `None`: no end known.
  */
-expires: string | null, };
+expires: string | null, 
+/**
+ * Whose it is at the platform, if told.
+ */
+owner: KeyOwner | null, };
+
+export type PermissionView = { 
+/**
+ * What is sent.
+ */
+id: string, 
+/**
+ * What it means.
+ */
+label: string, };
+
+export type PermissionsView = { 
+/**
+ * Those that are known, in the platform's order.
+ */
+all: Array<PermissionView>, 
+/**
+ * Those that are ticked at first.
+ */
+preset: Array<string>, };
 
 export type PlatformView = { 
 /**
@@ -553,17 +683,49 @@ ways: Array<SignInWay>,
  */
 key_hint: string, 
 /**
- * Lifetimes of API tokens in days.
+ * Where its first key is made, in a sentence; empty where signing in makes keys.
+ */
+first_key: string, 
+/**
+ * The secret parts of a key that is pasted: one, or two.
+ */
+parts: Array<KeyPart>, 
+/**
+ * Whether the owner of a pasted key can be told: a person or a service account.
+ */
+owners: boolean, 
+/**
+ * Whether QGIS has a plugin of the platform that takes its keys.
+ */
+qgis: boolean, 
+/**
+ * What a key opens.
+ */
+scope: ScopeView, 
+/**
+ * How the end of a token is given.
+ */
+expiry: ExpiryInput, 
+/**
+ * Lifetimes of API tokens, for [`ExpiryInput::Days`] and [`ExpiryInput::Hours`].
  */
 lifetime: LifetimeRange | null, 
 /**
- * Whether tokens carry permissions that the user chooses.
+ * Whether names of tokens are their ids: unique, and `a-z 0-9 _ -` only.
  */
-permissions: boolean, 
+names_are_ids: boolean, 
 /**
- * Seconds that S3 credentials last, where it has them.
+ * The permissions of tokens, where the user chooses them.
  */
-s3_seconds: number | null, };
+permissions: PermissionsView | null, 
+/**
+ * S3 credentials, where it has them.
+ */
+s3: S3Offer | null, 
+/**
+ * Session tokens that a key can be exchanged for.
+ */
+session: SessionOffer | null, };
 
 export type Purpose = "reveal" | "clipboard" | "output";
 
@@ -639,15 +801,38 @@ state: RemoteState,
 /**
  * Its credential in the vault.
  */
-credential: Id | null, };
+credential: Id | null, 
+/**
+ * What the platform calls this kind of token, where it has several.
+ */
+kind: string | null, 
+/**
+ * What it may do, in the platform's own words.
+ */
+permissions: Array<string>, 
+/**
+ * That it was revoked, on platforms that keep such rows.
+ */
+revoked: RevocationView | null, };
+
+export type RevocationView = { 
+/**
+ * When, where told.
+ */
+at: string | null, 
+/**
+ * Why, where told.
+ */
+reason: string | null, };
 
 export type S3Location = { 
 /**
- * Bucket name.
+ * Bucket name; empty where the credentials open more than one bucket.
  */
 bucket: string, 
 /**
- * Key prefix, ending in `/`; never empty (an empty one means "not ready").
+ * Key prefix, ending in `/`; empty only where the bucket is one's own or not told. Where a
+ * bucket is shared, a store without a prefix is not ready and has no location.
  */
 prefix: string, 
 /**
@@ -658,6 +843,35 @@ region: string,
  * Endpoint URL where it is not AWS' own.
  */
 endpoint: string | null, };
+
+export type S3Mode = "requested" | "pair";
+
+export type S3Offer = { 
+/**
+ * How they are had.
+ */
+mode: S3Mode, 
+/**
+ * Seconds that they last; absent where they last as long as the key.
+ */
+seconds: number | null, };
+
+export type ScopeView = { 
+/**
+ * What the platform calls it: `Workspace`, `Portal`, ….
+ */
+label: string, 
+/**
+ * Whether the user types it when a key is pasted; else the connection or the platform
+ * tells it, and an account has one.
+ */
+typed: boolean, };
+
+export type SessionOffer = { 
+/**
+ * Seconds that they last where the platform does not tell.
+ */
+seconds: number, };
 
 export type Settings = { 
 /**
@@ -765,6 +979,16 @@ export type Snippet = "env";
 
 export type Support = "yes" | "no" | "unknown";
 
+export type TemplateView = { 
+/**
+ * Its id, unique among those of the credential.
+ */
+id: string, 
+/**
+ * What it is for.
+ */
+label: string, };
+
 export type Theme = "system" | "light" | "dark";
 
 export type Tile = { 
@@ -795,9 +1019,14 @@ workspace: string,
  */
 name: string, 
 /**
- * For how many days.
+ * For how long, in the unit of [`PlatformView::expiry`]; absent where tokens have no end.
  */
-days: number, 
+lifetime: number | null, 
+/**
+ * What it may do: of [`PermissionsView::all`], or any other text where the catalogue is
+ * open. Empty where the platform has no permissions to choose.
+ */
+permissions: Array<string>, 
 /**
  * Names the activity in the snapshot, so that it can be cancelled.
  */

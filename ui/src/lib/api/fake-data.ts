@@ -23,7 +23,22 @@ export const PLATFORM: PlatformView = {
     { name: "UK EO Data Hub", subtitle: "eodatahub.org.uk", connection: { environment: "production" } },
     { name: "Sandbox", subtitle: "127.0.0.1:8080", connection: { hub: "http://127.0.0.1:8080" } },
   ],
-  ways: ["browser", "device", "portal", "paste"], key_hint: "454f4448…", lifetime: { min: 1, max: 30, default: 30 }, permissions: false, s3_seconds: 3600,
+  ways: ["browser", "device", "portal", "paste"], key_hint: "454f4448…", lifetime: { min: 1, max: 30, default: 30 }, permissions: null, s3: { mode: "requested", seconds: 3600 },
+  first_key: "", parts: [{ field: "api_key", label: "API Key" }], owners: false, qgis: true, scope: { label: "Workspace", typed: true }, expiry: "days", names_are_ids: false, session: null,
+};
+
+export const PORTAL: PlatformView = {
+  ...PLATFORM, id: "opendatasoft", name: "Opendatasoft", badge: "OD", subtitle: "Data portal",
+  fields: [{ key: "domain", label: "Portal", kind: "host", options: [], default: null, required: true, help: "The portal’s address." }],
+  tiles: [{ name: "Opendatasoft", subtitle: "A data portal", connection: {} }],
+  ways: ["paste"], key_hint: "A long text.", lifetime: null, first_key: "On the portal: your account, API keys.", qgis: false, scope: { label: "Portal", typed: false }, expiry: "none", s3: null,
+  permissions: { all: [{ id: "edit_dataset", label: "Edit datasets" }, { id: "explore_restricted_dataset", label: "See restricted datasets" }], preset: ["explore_restricted_dataset"] },
+};
+
+export const PAIRS: PlatformView = {
+  ...PORTAL, id: "ovh", name: "OVHcloud Data Platform", badge: "OV", fields: [{ key: "project", label: "Project", kind: "host", options: [], default: null, required: true, help: "The project’s name." }],
+  tiles: [{ name: "OVHcloud Data Platform", subtitle: "A project", connection: {} }], parts: [{ field: "api_key", label: "API key" }, { field: "secret_key", label: "Secret key" }],
+  owners: true, scope: { label: "Project", typed: false }, expiry: "manual", permissions: null, s3: { mode: "pair", seconds: null }, session: { seconds: 3600 },
 };
 
 const location = (workspace: string) => ({ bucket: "workspaces-eodhp", prefix: `${workspace}/`, region: "eu-west-2", endpoint: null });
@@ -33,7 +48,7 @@ export function account(n: number, over: Partial<AccountView> = {}): AccountView
   return {
     id: id(n), name: "UK EO Data Hub", username: "eo-analyst", platform: "eodh", platform_name: "UK EO Data Hub", environment: "production", hub: HUB, client_id: null,
     sign_in: { state: "signed_in", with: "portal", until: iso(Date.now() + 30 * MINUTE) }, ways: ["portal", "paste"],
-    capabilities: { issue: "yes", list: "yes", revoke: "yes", rotate: "no", s3: "yes" },
+    capabilities: { issue: "yes", list: "yes", revoke: "yes", rotate: "no", edit: "no", read_key: "no", s3: "yes", session: "no" }, refused: [], permissions: null, key: null,
     workspaces: workspaces.map((name) => ({ name, status: "ready", can_issue: true, s3: location(name) })), manage_url: `${HUB}/workspaces`, ...over,
   };
 }
@@ -44,7 +59,7 @@ export function token(n: number, name: string, workspace: string, left: number |
     id: id(n), kind: "api_token", name, account: id(1), platform: "eodh", workspace, platform_id: `9f1c2e7a-41d0-4b7e-a3c5-60d2f1e8${n.toString(16).padStart(4, "0")}`,
     created: expires === null ? null : iso(expires - 30 * DAY), expires: expires === null ? null : iso(expires), end_confirmed: true,
     state: left !== null && left <= 0 ? "expired" : "active", installations: 0, verified_at: null, s3: null,
-    fields: ["username", "api_key", "bearer_header", "token_id"], snippets: [], ...over,
+    fields: ["username", "api_key", "bearer_header", "token_id"], snippets: [], templates: [], permissions: [], owner: null, ...over,
   };
 }
 

@@ -2,7 +2,7 @@
 // says, in small delays, and holds no secret worth the name.
 import type { Backend, UnlockBackend } from "./backend";
 import type { AccountView, Answer, Ask, CredentialView, ErrorCode, FlowView, Snapshot } from "./bindings";
-import { account, history, id, lock, PLATFORM, QGIS, s3, type Scenario, SCENARIOS, seed, token, VAULT } from "./fake-data";
+import { account, history, id, lock, PAIRS, PLATFORM, PORTAL, QGIS, s3, type Scenario, SCENARIOS, seed, token, VAULT } from "./fake-data";
 import type { ClipboardView } from "../types";
 
 const DAY = 86_400_000;
@@ -55,7 +55,7 @@ export class FakeBackend implements Backend {
 
   private answer(ask: Ask): Answer | Promise<Answer> {
     switch (ask.ask) {
-      case "platforms": return { answer: "platforms", value: [PLATFORM] };
+      case "platforms": return { answer: "platforms", value: [PLATFORM, PORTAL, PAIRS] };
       case "snapshot": return { answer: "snapshot", value: this.snapshot };
       case "create_with_keyring": return this.created(["keyring"]);
       case "unlock_with_keyring": return this.unlocked();
@@ -70,11 +70,16 @@ export class FakeBackend implements Backend {
       case "cancel_sign_in": this.settleFlow?.("cancelled"); this.change({ flows: [] }); return done;
       case "sign_out": this.edited(ask.account, { sign_in: { state: "signed_out", with: null, until: null } }); return done;
       case "workspaces": return { answer: "workspaces", value: account(1).workspaces };
-      case "request_token": return this.stored(token(++this.next, ask.name, ask.workspace, ask.days * DAY, { account: ask.account }));
+      case "request_token": return this.stored(token(++this.next, ask.name, ask.workspace, (ask.lifetime ?? 30) * DAY, { account: ask.account }));
       case "request_s3": return this.stored({ ...s3(++this.next, ask.workspace, 3_600_000), account: ask.account });
       case "cancel_activity": return done;
       case "remote_tokens": return { answer: "remote_tokens", value: [] };
       case "revoke": return this.edit(ask.credential, { state: "revoked" });
+      case "try_again": return this.edited(ask.account, { refused: [] });
+      case "rotate": return this.edit(ask.credential, {});
+      case "edit_token": return this.edit(ask.credential, { ...(ask.name && { name: ask.name }), ...(ask.permissions && { permissions: ask.permissions }) });
+      case "request_session": return this.stored(token(++this.next, "Session token", "project", 3_600_000, { kind: "session_token", account: ask.account, fields: ["token", "bearer_header"] }));
+      case "adopt": return this.stored(token(++this.next, ask.platform_id, ask.workspace, null, { account: ask.account, platform_id: ask.platform_id }));
       case "rename": return this.edit(ask.credential, { name: ask.name });
       case "verify": this.edit(ask.credential, { verified_at: new Date().toISOString() }); return { answer: "verified", value: { id: ask.credential, ok: true, cause: "ok" } };
       case "forget": this.change({ credentials: this.snapshot.credentials.filter((c) => c.id !== ask.credential) }); return done;
@@ -89,6 +94,7 @@ export class FakeBackend implements Backend {
 
   copy = (credential: string, field: string) => this.hold("copy", credential, field);
   copySnippet = (credential: string, snippet: string) => this.hold("copy_snippet", credential, snippet);
+  copyTemplate = (credential: string, template: string) => this.hold("copy_template", credential, `template:${template}`);
 
   async clearClipboard(): Promise<void> {
     this.calls.push(["clear_clipboard"]);
@@ -117,12 +123,14 @@ export class FakeBackend implements Backend {
   quit = () => this.did("quit");
   drawn = () => Promise.resolve();
 
-  async pasteKey(key: string, about: Parameters<Backend["pasteKey"]>[1]): Promise<CredentialView> {
+  async pasteKey(key: string, secretKey: string | null, about: Parameters<Backend["pasteKey"]>[2]): Promise<CredentialView> {
     this.calls.push(["paste_key", key.length, about]);
     await this.work("paste_key");
     if (/^[0-9a-f]{8}-/i.test(key)) throw fail("token_id_not_key");
     const left = about.expires ? Date.parse(about.expires) - Date.now() : null;
-    const made = token(++this.next, about.name, about.workspace, left, { account: about.account, platform_id: about.token_id, end_confirmed: false });
+    const kind = secretKey === null ? "api_token" : "key_pair";
+    const made = token(++this.next, about.name || "key", about.workspace, left, { account: about.account, kind, platform_id: about.token_id, end_confirmed: false, owner: about.owner });
+    if (about.workspace === "") this.edited(about.account, { key: made.id, sign_in: { state: "signed_in", with: "paste", until: null } });
     if (about.username) this.edited(about.account, { username: about.username });
     this.stored(made);
     return made;

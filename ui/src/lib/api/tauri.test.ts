@@ -6,7 +6,7 @@ import { makeBackend, makeUnlockBackend } from "./tauri";
 
 afterEach(clearMocks);
 
-const about = { account: "a", workspace: "w", username: null, name: "n", token_id: null, made: null, expires: null };
+const about = { account: "a", workspace: "w", username: null, name: "n", token_id: null, made: null, expires: null, owner: null };
 
 test("commands and their arguments", async () => {
   const calls: [string, unknown][] = [];
@@ -21,7 +21,7 @@ test("commands and their arguments", async () => {
   await main.reveal("1", "api_key");
   await main.portalSignIn("a");
   await main.openFlowUrl("f");
-  await main.pasteKey("k", about);
+  await main.pasteKey("k", null, about);
   await main.openKeyPage("a", null);
   await main.openUnlock("create");
   await main.openQgis("1", "/usr/bin/qgis");
@@ -35,7 +35,7 @@ test("commands and their arguments", async () => {
   expect(calls.map(([command, args]) => [command, args ?? {}])).toEqual([
     ["current_snapshot", {}], ["ask", { ask: { ask: "lock" } }], ["copy", { id: "1", field: "api_key" }], ["copy_snippet", { id: "1", snippet: "env" }],
     ["clear_clipboard", {}], ["reveal", { id: "1", field: "api_key" }], ["portal_sign_in", { account: "a" }], ["open_flow_url", { flow: "f" }],
-    ["paste_key", { key: "k", about }], ["open_key_page", { account: "a", workspace: null }], ["open_unlock", { form: "create" }],
+    ["paste_key", { key: "k", secretKey: null, about }], ["open_key_page", { account: "a", workspace: null }], ["open_unlock", { form: "create" }],
     ["open_qgis", { credential: "1", program: "/usr/bin/qgis" }], ["copy_qgis_line", { credential: "1" }], ["quit", {}], ["drawn", {}],
     ["unlock", { passphrase: "p" }], ["create_vault", { passphrase: "p", keyring: true }], ["change_passphrase", { old: null, new: "q" }], ["close_unlock", {}],
   ]);

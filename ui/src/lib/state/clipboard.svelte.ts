@@ -2,6 +2,7 @@
 import type { Backend } from "../api/backend";
 import type { ClipboardView, Copyable, CredentialView, Id } from "../types";
 import { count } from "../time";
+import { isTemplate } from "../labels";
 import { words } from "../words";
 import type { Now } from "./now.svelte";
 import type { Toasts } from "./toasts.svelte";
@@ -25,9 +26,14 @@ export class ClipboardState {
 
   /** Copies one thing of a credential. */
   async copy(credential: CredentialView, what: Copyable): Promise<void> {
-    const { seconds } = what === "env" ? await this.backend.copySnippet(credential.id, what) : await this.backend.copy(credential.id, what);
+    const { seconds } = await this.#put(credential.id, what);
     this.#seconds = seconds;
     this.toasts.say(words.copy.copied(count(seconds, "second")));
+  }
+
+  #put(id: Id, what: Copyable): Promise<{ seconds: number }> {
+    if (what === "env") return this.backend.copySnippet(id, what);
+    return isTemplate(what) ? this.backend.copyTemplate(id, what.slice("template:".length)) : this.backend.copy(id, what);
   }
 
   clear = (): Promise<void> => this.backend.clearClipboard();

@@ -15,6 +15,8 @@ export type OpenDialog =
   | { dialog: "revoke"; id: Id }
   | { dialog: "forget"; id: Id }
   | { dialog: "rename"; id: Id }
+  | { dialog: "edit_token"; id: Id }
+  | { dialog: "rotate"; id: Id }
   | { dialog: "username"; account: Id; then?: () => void }
   | { dialog: "sign_in"; account: Id; way?: SignInWay }
   | { dialog: "edit_account"; account: Id }

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use self::profile::{DESCRIPTOR, is_key, is_uuid, locate};
+use self::profile::{DESCRIPTOR, is_key, locate};
 use self::wire::{ApiDoc, CreateToken, Discovery, S3, Token, User, UserInfo, Workspace};
-use super::connection::{check_fields, given, invalid, is_visible};
+use super::connection::{check_fields, given, invalid, is_uuid, is_visible};
 use super::descriptor::Descriptor;
 use super::http::{Body, Http, Request};
 use super::{

@@ -118,9 +118,3 @@ pub fn is_key(text: &str) -> bool {
     let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
     text.len() == 32 && text.starts_with(KEY_MAGIC) && text.bytes().all(hex)
 }
-
-/// The form of a Token ID.
-pub fn is_uuid(text: &str) -> bool {
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
-}

@@ -11,7 +11,7 @@ use reqwest::Method;
 use url::Url;
 
 use self::wire::{Catalogue, DESCRIPTOR, Key, Page, Reason, User, Wanted};
-use super::connection::{check_fields, given, is_visible, normalise};
+use super::connection::{check_fields, given, is_uuid, is_visible, normalise};
 use super::descriptor::Descriptor;
 use super::http::{Body, Http, Request};
 use super::{
@@ -58,7 +58,7 @@ impl Platform for Opendatasoft {
         let text = text.trim();
         if text.is_empty() || text.len() > 4096 || !is_visible(text) {
             KeyForm::Unusable
-        } else if text.starts_with("ak_") && text.len() <= 16 {
+        } else if is_uuid(text) || (text.starts_with("ak_") && text.len() <= 16) {
             KeyForm::TokenId
         } else if text.len() == 56 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
             KeyForm::Key
