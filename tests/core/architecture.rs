@@ -255,7 +255,7 @@ fn collect_page(folder: &Path, found: &mut Vec<Source>) {
         }
         if path.is_dir() {
             collect_page(&path, found);
-        } else if name.ends_with(".ts") || name.ends_with(".svelte") {
+        } else if path.extension().is_some_and(|kind| kind == "ts" || kind == "svelte") {
             found.push((name, std::fs::read_to_string(&path).expect("a source can be read")));
         }
     }

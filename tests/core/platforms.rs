@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 use wayleave_core::api::{
     Ability, AccountView, Answer, Ask, Confide, CredentialKind, CredentialState, CredentialView,
     Disclosure, KeyOwner, NewAccount, OnRemove, OwnerKind, PastedKey, Purpose, RemoteState,
     RemoteTokenView, SignInState, Snapshot, Support, TokenRequest,
 };
-use wayleave_core::clock::{FakeClock, SystemClock};
+use wayleave_core::clock::{Clock, FakeClock, SystemClock};
 use wayleave_core::credential::{AccountId, CredentialId, Field};
 use wayleave_core::engine::{Engine, Handle};
 use wayleave_core::error::{Error, ErrorCode};
@@ -32,7 +32,7 @@ impl World {
         Self::at(Arc::new(SystemClock)).await
     }
 
-    async fn at(clock: Arc<dyn wayleave_core::clock::Clock>) -> Self {
+    async fn at(clock: Arc<dyn Clock>) -> Self {
         let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
         let home = tempfile::tempdir().expect("a home");
         let paths = Paths::under(home.path());
@@ -194,7 +194,7 @@ async fn dataos_from_a_pasted_key_to_a_rotated_one() {
     let made = world
         .credential(Ask::RequestToken(wanted(account, "demo", "qgis_laptop", Some(720))))
         .await;
-    let life = made.expires.expect("an end").duration_since(Timestamp::now());
+    let life = made.expires.expect("an end").duration_since(SystemClock.now());
     assert!((life - SignedDuration::from_hours(720)).abs() < SignedDuration::from_mins(5));
     let again = wanted(account, "demo", "qgis_laptop", Some(24));
     assert_eq!(world.refused(Ask::RequestToken(again)).await.code, ErrorCode::Rejected, "G.9");
@@ -406,7 +406,7 @@ async fn ovh_exchanges_a_pair_and_never_twice_for_a_wrong_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ovh_session_tokens_have_their_own_life() {
-    let clock = FakeClock::at(Timestamp::now());
+    let clock = FakeClock::at(SystemClock.now());
     let world = World::at(Arc::new(clock.clone())).await;
     let account = world.add("ovh", "project").await;
     let (key, secret) = (world.keys.ovh_key.clone(), world.keys.ovh_secret.clone());

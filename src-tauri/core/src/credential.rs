@@ -248,8 +248,9 @@ impl CredentialSecret {
     /// that are no secret ([`Field::Username`], [`Field::TokenId`]).
     pub fn field(&self, field: Field) -> Option<Secret> {
         match (self, field) {
-            (Self::ApiToken(key), Field::ApiKey) => Some(key.duplicate()),
-            (Self::SessionToken(key), Field::Token) => Some(key.duplicate()),
+            (Self::ApiToken(key), Field::ApiKey) | (Self::SessionToken(key), Field::Token) => {
+                Some(key.duplicate())
+            }
             (Self::KeyPair { api_key, .. }, Field::ApiKey | Field::AccessKeyId) => {
                 Some(api_key.duplicate())
             }

@@ -45,6 +45,7 @@ pub struct Intent {
 
 /// What a list tells about an intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "one is judged at a time")]
 pub enum Verdict {
     /// Nothing was made: it is safe to ask again.
     NotMade,

@@ -242,7 +242,7 @@ impl Sandbox {
         self.app.signer.sign(&serde_json::json!({
             "iss": self.issuer(), "aud": self.client_id(), "azp": self.client_id(),
             "sub": who.subject, "preferred_username": who.username, "typ": "ID",
-            "iat": now, "exp": now + 3600,
+            "iat": now, "exp": now + 86_400,
         }))
     }
 

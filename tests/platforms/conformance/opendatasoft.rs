@@ -49,6 +49,10 @@ impl Wire for Opendatasoft {
     }
 
     fn operation(&self, got: &Got) -> Option<Operation> {
+        // Where the made-up pages of a list go on.
+        if got.method == "GET" && got.target.starts_with("/?offset=") {
+            return Some(Operation::List);
+        }
         if path(got) == "/api/explore/v2.1/catalog/datasets" {
             return Some(Operation::Verify);
         }

@@ -205,6 +205,7 @@ async fn answer(mut stream: impl AsyncWrite + Unpin, handle: &Handle, request: R
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "one lives for one turn")]
 enum Wish {
     Stop,
     Request(Request),

@@ -220,12 +220,11 @@ impl<H: Host> Engine<H> {
     pub(super) fn access(&self, id: AccountId, workspace: Option<&str>) -> Result<Access> {
         self.state.need_not_locked()?;
         let (platform, connection) = self.connection(id)?;
-        let by = match self.sessions.live.get(&id) {
-            Some(live) => By::Session(live.session.clone()),
-            None => {
-                let (key, kind) = self.key_for(id, workspace).ok_or_else(|| self.signed_out(id))?;
-                By::Key(key, kind)
-            }
+        let by = if let Some(live) = self.sessions.live.get(&id) {
+            By::Session(live.session.clone())
+        } else {
+            let (key, kind) = self.key_for(id, workspace).ok_or_else(|| self.signed_out(id))?;
+            By::Key(key, kind)
         };
         Ok(Access { platform, connection, http: self.sessions.http.clone(), by })
     }

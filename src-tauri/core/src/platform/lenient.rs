@@ -1,6 +1,7 @@
 //! Reading JSON that platforms write as they like (platforms.md G.6): absent, empty and null are
 //! the same, a number may stand for a text, and what is not understood is passed over.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -34,9 +35,63 @@ pub fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secre
     Ok(MaybeSecret::deserialize(deserializer)?.0)
 }
 
+/// Secret texts by name; what is no text, or no object at all, is passed over.
+pub fn secrets<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Secret>, D::Error> {
+    deserializer.deserialize_any(TakingAll)
+}
+
+struct TakingAll;
+
+impl<'de> Visitor<'de> for TakingAll {
+    type Value = BTreeMap<String, Secret>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = BTreeMap::new();
+        while let Some((name, MaybeSecret(secret))) = map.next_entry()? {
+            found.extend(secret.map(|secret| (name, secret)));
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+}
+
 /// A value that is a secret where it is a text. It never passes through memory that is not wiped.
 #[derive(Debug)]
-pub struct MaybeSecret(pub Option<Secret>);
+struct MaybeSecret(Option<Secret>);
 
 impl<'de> Deserialize<'de> for MaybeSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

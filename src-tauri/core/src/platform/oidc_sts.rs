@@ -13,7 +13,7 @@ use url::form_urlencoded::Serializer;
 
 use super::connection::{check_fields, given, invalid, is_visible, normalise};
 use super::descriptor::{Descriptor, KeyHeader, NOTHING, ScopeSpec, TileSpec, field};
-use super::http::{Answer, Body, Http, Request, parse_time};
+use super::http::{Answer, Body, Http, Request, looks_like_sign_in, parse_time};
 use super::{
     Asked, Connection, IssuedS3, KeyForm, KeyState, Kind, Operation, Platform, PlatformError,
 };
@@ -191,7 +191,10 @@ impl Platform for OidcSts {
     async fn verify(&self, session: &Session, workspace: &str) -> Asked<KeyState> {
         match self.issue_s3(session, workspace).await {
             Ok(_) => Ok(KeyState::Works),
-            Err(error) if error.kind == Kind::Unauthenticated => Ok(KeyState::NotAccepted),
+            // Without an answer it is the session that is over.
+            Err(error) if error.kind == Kind::Unauthenticated && error.status.is_some() => {
+                Ok(KeyState::NotAccepted)
+            }
             Err(error) => Err(error),
         }
     }
@@ -211,6 +214,9 @@ impl Platform for OidcSts {
         let found = Found::read(answer.text());
         if !answer.is_success() {
             return Err(refusal(&answer, found.as_ref()));
+        }
+        if looks_like_sign_in(answer.text()) {
+            return Err(answer.error(Kind::Unauthenticated));
         }
         let missing = |what| answer.error(Kind::Protocol(what));
         let found = found.ok_or_else(|| missing("the answer is no XML of a token service"))?;

@@ -272,7 +272,7 @@ fn scope(connection: &Connection) -> WorkspaceView {
 /// Exchanges the pair, once. What the project says beforehand spares a login that must fail.
 async fn login(session: &Session, operation: Operation) -> Asked<(LoggedIn, Unbodied)> {
     let connection = session.connection();
-    if keys_are_off(session, operation).await {
+    if keys_are_off(session, operation).await? {
         return Err(Ovh.not_offered(session, operation).hinted(NO_KEYS));
     }
     let url = at(connection, operation, &["iam", "login"])?;
@@ -309,11 +309,12 @@ impl Unbodied {
 }
 
 /// Whether the project lists its ways to log in, and keys are none of them.
-async fn keys_are_off(session: &Session, operation: Operation) -> bool {
-    let Ok(url) = preferences(session.connection(), operation) else { return false };
-    let Ok(answer) = session.send(Request::get(operation, url)).await else { return false };
-    let Ok(Preferences { auth_mode: Some(modes) }) = answer.json() else { return false };
-    !modes.is_empty() && !modes.iter().any(|mode| mode.r#type.as_deref() == Some("apikey"))
+/// A platform that cannot be reached is not asked a second thing.
+async fn keys_are_off(session: &Session, operation: Operation) -> Asked<bool> {
+    let url = preferences(session.connection(), operation)?;
+    let answer = session.send(Request::get(operation, url)).await?;
+    let Ok(Preferences { auth_mode: Some(modes) }) = answer.json() else { return Ok(false) };
+    Ok(!modes.is_empty() && !modes.iter().any(|mode| mode.r#type.as_deref() == Some("apikey")))
 }
 
 /// What a refused login means.

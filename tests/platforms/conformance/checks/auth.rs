@@ -117,7 +117,8 @@ fn percent_decoded(target: &str) -> String {
 }
 
 async fn a2_sandbox(yard: Arc<Yard>) -> Verdict {
-    for operation in OFFERED.into_iter().filter(|&o| yard.case.offers(o)) {
+    let offered = OFFERED.into_iter().filter(|&o| yard.case.offers(o));
+    for operation in offered.chain([yard.case.main()]) {
         let _ = yard.ask(operation).await;
     }
     let seen = yard.world.sandbox.seen();
@@ -273,9 +274,9 @@ async fn a10(yard: Arc<Yard>) -> Verdict {
     let posts = || world.sandbox.seen().iter().filter(|s| s.path.ends_with("/token")).count();
     let before = posts();
     world.sandbox.clock().advance(290);
-    let adapter = yard.case.adapter;
-    let ask = |session: wayleave_core::session::Session| async move {
-        adapter.workspaces(&session).await.map(|_| ())
+    let ask = |session: wayleave_core::session::Session| {
+        let yard = Arc::clone(&yard);
+        async move { yard.ask_with(&session, yard.case.main()).await }
     };
     let calls = (0..5).map(|_| ask(session.clone()));
     for answer in join_all(calls).await {

@@ -104,7 +104,7 @@ pub async fn ended_by_time(
 ) -> Result<PlatformError, String> {
     let (case, session) = (stage.case, stage.session.clone());
     let call = tokio::spawn(async move { ask_with(case, &session, operation).await });
-    stage.stub.arrived.recv().await.ok_or("no request arrived")?;
+    arrival(stage, if operation == case.main() { case.asks() } else { operation }).await?;
     tokio::time::pause();
     let answer = call.await.map_err(|error| format!("it broke: {error}"));
     tokio::time::resume();
@@ -112,6 +112,14 @@ pub async fn ended_by_time(
         Ok(()) => Err("silence was taken for success".into()),
         Err(error) => Ok(error),
     }
+}
+
+/// Waits until a request for this has arrived; others may come before it.
+async fn arrival(stage: &mut Stage, operation: Operation) -> Verdict {
+    while stage.sent(operation).is_empty() {
+        stage.stub.arrived.recv().await.ok_or("no request arrived")?;
+    }
+    Ok(())
 }
 
 /// An operation from another task.
@@ -218,7 +226,7 @@ async fn b12(case: Case) -> Verdict {
     let mut stage = case.first([(case.asks(), vec![Reply::Silence])]).await;
     let session = stage.session.clone();
     let call = tokio::spawn(async move { ask_with(case, &session, main).await });
-    stage.stub.arrived.recv().await.ok_or("no request arrived")?;
+    arrival(&mut stage, case.asks()).await?;
     call.abort();
     want!(call.await.is_err_and(|error| error.is_cancelled()), "it was not cancelled");
     stage.main().await.map_err(|error| format!("the next call failed: {error}"))

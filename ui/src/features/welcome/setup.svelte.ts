@@ -29,7 +29,7 @@ export class Setup {
 
   get steps(): Step[] {
     if (this.only === "account") return ["platform", "signIn"];
-    const last = this.signIn.way === "paste" ? ("paste" as const) : "create";
+    const last: Step = this.signIn.way === "paste" ? "paste" : "create";
     return ["platform", "signIn", ...(this.#protects ? (["protect"] as const) : []), ...(last === "paste" || this.#issues ? [last] : [])];
   }
 

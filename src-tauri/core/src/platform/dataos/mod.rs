@@ -284,7 +284,10 @@ fn dead_key(outcome: IssueOutcome) -> IssueOutcome {
         IssueOutcome::Refused(error) if error.kind == Kind::Forbidden && says_dead(&error) => {
             IssueOutcome::Refused(error.becoming(Kind::Unauthenticated))
         }
-        other => other,
+        IssueOutcome::Issued(_)
+        | IssueOutcome::WithoutKey(_)
+        | IssueOutcome::Refused(_)
+        | IssueOutcome::Unknown(_) => outcome,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::platform::descriptor::{
     Descriptor, KeyHeader, NOTHING, ScopeSpec, TemplateSpec, TileSpec, field,
 };
 use crate::platform::http::parse_time;
-use crate::platform::lenient::{MaybeSecret, text, texts};
+use crate::platform::lenient::{secrets, text, texts};
 use crate::secret::Secret;
 
 /// What is written into a token's description.
@@ -129,8 +129,8 @@ pub struct Who {
 /// `TokenV2`.
 #[derive(Deserialize)]
 pub struct Token {
-    #[serde(default)]
-    data: Option<BTreeMap<String, MaybeSecret>>,
+    #[serde(default, deserialize_with = "secrets")]
+    data: BTreeMap<String, Secret>,
     #[serde(default, deserialize_with = "text")]
     expiration: Option<String>,
     #[serde(default, deserialize_with = "text")]
@@ -144,13 +144,13 @@ pub struct Token {
 impl Token {
     /// The key: under its two known names, else the only text, else the one that reads as a key.
     pub fn key(&mut self) -> Option<Secret> {
-        let mut data = self.data.take()?;
+        let mut data = std::mem::take(&mut self.data);
         for name in ["apikey", "token"] {
-            if let Some(key) = data.remove(name).and_then(|value| value.0) {
+            if let Some(key) = data.remove(name) {
                 return Some(key);
             }
         }
-        let mut rest: Vec<Secret> = data.into_values().filter_map(|value| value.0).collect();
+        let mut rest: Vec<Secret> = data.into_values().collect();
         match rest.len() {
             0 | 1 => rest.pop(),
             _ => rest.into_iter().find(is_key),

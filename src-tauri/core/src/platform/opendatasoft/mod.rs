@@ -75,7 +75,7 @@ impl Platform for Opendatasoft {
         match answer.status {
             200 => {
                 let found = answer.json::<Catalogue>().map_err(|_| other.clone())?;
-                if found.fields.contains_key("total_count") { Ok(()) } else { Err(other) }
+                if found.total_count.is_some() { Ok(()) } else { Err(other) }
             }
             401 | 403 if !answer.is_html() => Ok(()),
             429 | 500.. => Err(answer.failure()),
@@ -201,7 +201,10 @@ impl Platform for Opendatasoft {
     async fn verify(&self, session: &Session, _: &str) -> Asked<KeyState> {
         match list(session).await {
             Ok(_) => Ok(KeyState::Works),
-            Err(error) if error.kind == Kind::Unauthenticated => Ok(KeyState::NotAccepted),
+            // Without an answer it is this session that is over, not the key.
+            Err(error) if error.kind == Kind::Unauthenticated && error.status.is_some() => {
+                Ok(KeyState::NotAccepted)
+            }
             Err(error) if error.kind == Kind::Forbidden => {
                 let refused = self.is_refused(session).await?;
                 Ok(if refused { KeyState::NotAccepted } else { KeyState::WorksWithoutList })

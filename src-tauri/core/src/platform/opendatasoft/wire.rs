@@ -1,7 +1,5 @@
 //! Opendatasoft as data: its descriptor, and what the Automation API sends and takes.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Capabilities, CredentialKind, ExpiryInput, Field, FieldKind, SignInWay, Support};
@@ -123,6 +121,7 @@ pub struct Page {
 
 /// `APIKey`. Lists hold the key itself.
 #[derive(Deserialize)]
+#[allow(clippy::struct_field_names, reason = "the platform's own name")]
 pub struct Key {
     #[serde(default, deserialize_with = "text")]
     uid: Option<String>,
@@ -182,6 +181,6 @@ impl Key {
 /// What the platform says of its data, as far as it tells a portal from anything else.
 #[derive(Deserialize)]
 pub struct Catalogue {
-    #[serde(flatten)]
-    pub fields: BTreeMap<String, serde::de::IgnoredAny>,
+    #[serde(default)]
+    pub total_count: Option<serde::de::IgnoredAny>,
 }
