@@ -67,7 +67,8 @@ impl Desk {
             account: self.account,
             workspace: "demo-ws".into(),
             name: name.into(),
-            days: 30,
+            lifetime: Some(30),
+            permissions: vec![],
             activity: None,
         };
         match self.handle.ask(Ask::RequestToken(request)).await? {
