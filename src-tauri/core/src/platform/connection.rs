@@ -172,9 +172,7 @@ pub fn check_fields(
     descriptor: &Descriptor,
     fields: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let known = |key: &String| {
-        key == CA_FILE.key || descriptor.fields.iter().any(|field| field.key == key)
-    };
+    let known = |key: &String| descriptor.fields.iter().any(|field| field.key == key);
     if let Some(unknown) = fields.keys().find(|key| !known(key)) {
         return Err(invalid("the platform has no such connection field", unknown));
     }
