@@ -37,6 +37,8 @@ fn living() -> Sample {
             revoked: None,
             verified: None,
             s3: None,
+            permissions: vec![],
+            owner: None,
         };
         put(id, &serde_json::to_string(&meta).expect("JSON"), "454f4448")
     };
@@ -45,7 +47,7 @@ fn living() -> Sample {
         account,
         workspace: "demo-ws".into(),
         name: "a fourth".into(),
-        days: 30,
+        lifetime: Some(30),
         started: now(),
         before: None,
     };
