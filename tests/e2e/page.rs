@@ -115,7 +115,14 @@ impl Page {
     /// Chooses one of several ways, by the words in bold.
     pub async fn choose(&self, words: &str) {
         let path = format!("//label[.//*[normalize-space(text())={}]]", quoted(words));
-        self.find(&path, words).await.click().await.expect("it can be chosen");
+        let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
+        self.until(&format!("a choice of “{words}”"), || async {
+            let label = self.find(&path, words).await;
+            let named = serde_json::to_value(&label).expect("a reference");
+            self.0.execute(scroll, vec![named]).await.expect("it is scrolled");
+            label.click().await.is_ok()
+        })
+        .await;
     }
 
     /// Replaces what stands in a field.
