@@ -289,7 +289,7 @@ pub const fn way(way: SignInWay) -> &'static str {
 }
 
 /// Everything that could be possible, as words.
-fn all_abilities(can: &Capabilities) -> [(&'static str, Support); 8] {
+fn all_abilities(can: Capabilities) -> [(&'static str, Support); 8] {
     [
         ("request keys", can.issue),
         ("list them", can.list),
@@ -304,7 +304,7 @@ fn all_abilities(can: &Capabilities) -> [(&'static str, Support); 8] {
 
 fn abilities(account: &AccountView) -> String {
     let said =
-        all_abilities(&account.capabilities).into_iter().filter_map(
+        all_abilities(account.capabilities).into_iter().filter_map(
             |(what, support)| match support {
                 Support::Yes => Some(what.to_owned()),
                 Support::Unknown => Some(format!("{what} (not tried yet)")),
@@ -317,7 +317,7 @@ fn abilities(account: &AccountView) -> String {
 
 /// What cannot be done, and why not.
 fn limits(account: &AccountView) -> Option<String> {
-    let no = all_abilities(&account.capabilities)
+    let no = all_abilities(account.capabilities)
         .into_iter()
         .filter(|(_, support)| *support == Support::No)
         .map(|(what, _)| what)
