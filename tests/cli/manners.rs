@@ -101,8 +101,14 @@ fn an_agent_that_ended_is_started_again() {
     let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
     assert!(killed.expect("kill").success());
     // A connection that a dying agent still took breaks, and nothing is asked twice.
-    let gone = |_| home.run(&["agent", "status", "--json"]).stdout.contains("\"running\":false");
-    assert!((0..1000).any(gone), "the kernel ends it");
+    let mut told = String::new();
+    let gone = |_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let ran = home.run(&["agent", "status", "--json"]);
+        told = format!("{}{}", ran.stdout, ran.stderr);
+        told.contains("\"running\":false")
+    };
+    assert!((0..3000).any(gone), "the kernel ends {pid}: {told}");
     let after = home.json(&["status"]);
     assert_ne!(after["agent"]["pid"].as_u64(), Some(pid));
     assert_eq!(after["locked"], true);

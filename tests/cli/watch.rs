@@ -48,7 +48,9 @@ impl Watch {
         if !arguments.iter().any(|argument| argument.ends_with("-stdin")) {
             return;
         }
-        for line in input.lines() {
+        // The first half of a key pair is public: the platform lists it, and so does the vault.
+        let public = usize::from(arguments.contains(&"--key-stdin") && input.lines().count() == 2);
+        for line in input.lines().skip(public) {
             let values = match line.strip_prefix("Cookie: ") {
                 Some(pairs) => {
                     pairs.split(';').filter_map(|pair| Some(pair.split_once('=')?.1)).collect()
