@@ -51,7 +51,7 @@ impl Page {
             "//*[self::button or self::a or self::input or self::summary or @role='menuitem' or \
              @role='option' or @role='radio' or @role='switch'][not(@disabled)]\
              [@aria-label={q} or normalize-space(.)={q} or @placeholder={q} or \
-             @id=//label[normalize-space(.)={q}]/@for or ancestor::label[normalize-space(.)={q}]]",
+             @id=//label[normalize-space(.)={q} or normalize-space(text())={q}]/@for or ancestor::label[normalize-space(.)={q}]]",
             q = quoted(name)
         );
         self.find(&path, name).await

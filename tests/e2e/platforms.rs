@@ -149,7 +149,7 @@ async fn by_device(stage: &Stage, report: &mut Report) {
     write(&page, "Issuer", &told_by("issuer")).await;
     write(&page, "Client ID", &told_by("client_id")).await;
     write(&page, "STS endpoint", &told_by("s3")).await;
-    page.press("Use another environment or your own hub").await;
+    page.press("More settings").await;
     write(&page, "Role", "arn:aws:iam::000000000000:role/demo-ws").await;
     write(&page, "S3 endpoint", &told_by("s3")).await;
     page.settled().await;
@@ -162,7 +162,6 @@ async fn by_device(stage: &Stage, report: &mut Report) {
     }));
     page.sees("Protect your keys").await;
     page.press("Protect and go on").await;
-    page.press("More ways to get a key").await;
     page.press("Get S3 credentials").await;
     page.press("Get credentials").await;
     page.until("a row", || async {

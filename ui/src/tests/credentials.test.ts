@@ -3,7 +3,7 @@ import { cleanup, render, screen, waitFor, within } from "@testing-library/svelt
 import { expect, test, vi } from "vitest";
 import App from "../App.svelte";
 import { fail, FAKE_KEY } from "$lib/api/fake";
-import { id } from "$lib/api/fake-data";
+import { id, seed } from "$lib/api/fake-data";
 import { asked, button, open } from "./window";
 
 const names = () => screen.queryAllByRole("meter").length;
@@ -28,6 +28,20 @@ test("empty, error, no hits and offline each say what to do", async () => {
   expect(await screen.findByText("No credentials yet")).toBeInTheDocument();
   backend.change({ vault: { ...backend.snapshot.vault, state: "unusable", problem: fail("vault_damaged") } });
   expect(await screen.findByText("The vault file is damaged")).toBeInTheDocument();
+});
+
+test("who can only get S3 credentials is offered nothing else", async () => {
+  const { backend, user } = open("empty");
+  const accounts = backend.snapshot.accounts.slice(0, 1).map((a) => ({ ...a, ways: ["device" as const], capabilities: { ...a.capabilities, issue: "no" as const } }));
+  backend.change({ accounts });
+  await user.click(await button("Get S3 credentials"));
+  expect(await screen.findByRole("dialog", { name: /S3 credentials/ })).toBeInTheDocument();
+  expect(screen.queryByText(/Have a key already/)).not.toBeInTheDocument();
+  await user.keyboard("{Escape}");
+  backend.change({ accounts, credentials: seed("expiring")?.credentials ?? [] });
+  await waitFor(() => expect(names()).toBeGreaterThan(0));
+  expect(await button("Get S3 credentials")).toBeInTheDocument();
+  expect(screen.queryByRole("button", { name: "Request…" })).not.toBeInTheDocument();
 });
 
 test("an agent that cannot be reached is said, with a way on", async () => {

@@ -33,7 +33,7 @@ function control(key: string, context: Context): boolean {
 }
 
 function request({ view, app }: Context): void {
-  if (app.snapshot?.accounts.length) view.open({ dialog: "request" });
+  if (app.snapshot?.accounts.length) view.open({ dialog: app.waysToAKey[0] ?? "request" });
   else view.go({ page: "welcome", for: "first" });
 }
 

@@ -2,6 +2,8 @@
 import { valueOf, type Backend } from "../api/backend";
 import type { AccountView, ActivityView, CredentialView, Id, PlatformView, Snapshot } from "../types";
 
+export type WayToAKey = "request" | "s3" | "paste";
+
 export class AppState {
   /** Replaced whole with each push: no deep proxies. */
   snapshot = $state.raw<Snapshot | null>(null);
@@ -54,5 +56,17 @@ export class AppState {
   /** Accounts that can get S3 credentials. */
   get s3Accounts(): AccountView[] {
     return this.snapshot?.accounts.filter((a) => a.sign_in.state === "signed_in" && a.capabilities.s3 !== "no") ?? [];
+  }
+
+  /** The dialogs that can bring a key to the accounts here, the one to offer first in front. Who is
+   *  not signed in is told so there; before there is an account nothing is ruled out. */
+  get waysToAKey(): WayToAKey[] {
+    const accounts = this.snapshot?.accounts ?? [];
+    const some = (can: (account: AccountView) => boolean) => accounts.length === 0 || accounts.some(can);
+    return [
+      ...(some((a) => a.capabilities.issue !== "no") ? (["request"] as const) : []),
+      ...(some((a) => a.capabilities.s3 !== "no") ? (["s3"] as const) : []),
+      ...(some((a) => a.ways.includes("paste")) ? (["paste"] as const) : []),
+    ];
   }
 }

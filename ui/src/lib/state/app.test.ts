@@ -33,3 +33,14 @@ test("only who is signed in and able can be asked for keys", () => {
   app.accept(snapshot({}));
   expect(app.issuers.map((a) => a.environment)).toEqual(["production"]);
 });
+
+test("only ways to a key that an account here knows are offered", () => {
+  const app = new AppState();
+  app.accept(snapshot({}));
+  expect(app.waysToAKey).toEqual(["request", "s3", "paste"]);
+  const only = (world?.accounts ?? []).slice(0, 1).map((a) => ({ ...a, ways: ["device" as const], capabilities: { ...a.capabilities, issue: "no" as const } }));
+  app.accept(snapshot({ revision: 99, accounts: only }));
+  expect(app.waysToAKey).toEqual(["s3"]);
+  app.accept(snapshot({ revision: 100, accounts: [] }));
+  expect(app.waysToAKey).toEqual(["request", "s3", "paste"]);
+});
