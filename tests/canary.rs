@@ -127,6 +127,26 @@ impl Canary {
     }
 }
 
+/// Processes that work in a home: those whose environment names it.
+pub fn at_work(home: &Path) -> Vec<u32> {
+    let home = home.display().to_string();
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let here = |pid: &u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&home)
+    };
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(here).collect()
+}
+
+/// Arguments and environment of a process, as far as the kernel tells them.
+pub fn told_of(pid: u32) -> Vec<(String, Vec<u8>)> {
+    let read = |(file, what)| {
+        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).ok()?;
+        Some((format!("{what} of a process"), bytes))
+    };
+    [("cmdline", "arguments"), ("environ", "environment")].into_iter().filter_map(read).collect()
+}
+
 /// A short secret as a whole; of a long one the piece after each third, and its end.
 fn pieces(secret: &[u8]) -> Vec<&[u8]> {
     if secret.len() <= LONG {

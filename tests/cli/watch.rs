@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::canary::{Canary, Hit, Searched};
+use crate::canary::{self, Canary, Hit, Searched};
 use crate::report::Report;
 
 /// Verbs whose standard output is asked to hold a secret.
@@ -102,13 +102,8 @@ impl Watch {
 
     /// Samples every process that works in this home.
     pub fn sample_all(&self, home: &Path) {
-        let home = home.display().to_string();
-        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            if String::from_utf8_lossy(&environment).contains(&home) {
-                self.sample(pid);
-            }
+        for pid in canary::at_work(home) {
+            self.sample(pid);
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::leaks;
 use crate::page::Page;
 use crate::report::Report;
 use crate::s3::{put_and_get, variables};
@@ -33,6 +34,7 @@ fn journey() {
         copied_and_cleared(&stage, &page, &mut report).await;
         s3_is_used(&stage, &page, &mut report).await;
         foreign_text_stays(&stage, &page, &mut report).await;
+        shown_for_a_while(&stage, &page, &mut report).await;
         page.0.close().await.expect("it closes");
     });
     drop(stage);
@@ -123,6 +125,24 @@ async fn foreign_text_stays(stage: &Stage, page: &Page, report: &mut Report) {
     page.sees("Something else is in the clipboard now").await;
     let text = stage.clipboard("UTF8_STRING");
     tell(report, "foreign_text_stays", text.as_deref() == Some("a recipe"));
+}
+
+/// The key is on the page while it is shown, where the suite `canary-window` has to find it, and
+/// nowhere on it afterwards.
+async fn shown_for_a_while(stage: &Stage, page: &Page, report: &mut Report) {
+    say("show the key for a moment");
+    page.press("Credentials").await;
+    page.press("QGIS").await;
+    page.sees("Copy into the QGIS plugin").await;
+    stage.focus(&stage.window(WINDOW));
+    page.press("Show the key for 30 seconds").await;
+    page.sees("Hides in").await;
+    leaks::must_find(stage, "a key on the page", &page.held().await);
+    page.escape().await;
+    page.sees("The key is hidden again").await;
+    page.settled().await;
+    let held = page.held().await;
+    tell(report, "shown_key_leaves_the_page", !held.contains("454f4448"));
 }
 
 /// Bucket and key of an object in the credential's workspace.

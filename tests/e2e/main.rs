@@ -6,11 +6,14 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where it finds trouble")]
 #![allow(clippy::print_stdout, reason = "the demo tells its steps")]
 
+#[path = "../canary.rs"]
+mod canary;
 mod closed;
 mod command_line;
 mod journey;
 mod keyboard;
 mod keyboard_screens;
+mod leaks;
 mod other_agent;
 mod page;
 mod panel;

@@ -8,6 +8,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+use crate::leaks;
 use crate::stage::{PATIENCE, Stage};
 
 const LOOK: Duration = Duration::from_millis(40);
@@ -177,8 +178,22 @@ impl Page {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the page has drawn what it knows.
+    /// Waits until the page has drawn what it knows, and keeps it for the suite `canary-window`.
     pub async fn settled(&self) {
+        self.drawn().await;
+        leaks::saw_page("a page", self.held().await);
+    }
+
+    /// All that the page holds: elements with what stands in their attributes, its address, and
+    /// what it stored. What somebody types stands in none of them.
+    pub async fn held(&self) -> String {
+        let script = "return [document.documentElement.outerHTML, location.href, \
+             JSON.stringify(localStorage), JSON.stringify(sessionStorage)].join('\\n')";
+        self.run(script).await.as_str().expect("a text").to_owned()
+    }
+
+    /// Waits until the page has drawn what it knows.
+    pub async fn drawn(&self) {
         let script = "const done = arguments[0]; \
              const frames = () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))); \
              const ends = (a) => a.effect.getTiming().iterations !== Infinity; \

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask};
+use x11rb::wrapper::ConnectionExt as _;
 
 use crate::stage::{Stage, until};
 
@@ -68,7 +68,8 @@ impl Stage {
         let data = [atom("WM_DELETE_WINDOW"), x11rb::CURRENT_TIME, 0, 0, 0];
         let event = ClientMessageEvent::new(32, window, atom("WM_PROTOCOLS"), data);
         bus.send_event(false, window, EventMask::NO_EVENT, event).expect("it is sent");
-        bus.flush().expect("it leaves");
+        // The X server drops what a client said last when it hangs up at once.
+        bus.sync().expect("it has arrived");
     }
 
     /// Clicks at a place of a window.

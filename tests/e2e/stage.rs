@@ -20,6 +20,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// How long anything may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(40);
+/// What opens the keyring of a stage.
+pub const KEYRING_PASSWORD: &[u8] = b"keyring of a test";
 
 /// Looks again and again until `look` finds something; fails with `what` after [`PATIENCE`].
 pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
@@ -89,6 +91,8 @@ pub struct Stage {
     programs: PathBuf,
     home: TempDir,
     running: Vec<Running>,
+    /// What the sandbox had handed out, once it is gone.
+    handed_out: Option<Value>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -107,6 +111,7 @@ impl Stage {
             programs,
             home,
             running: vec![display, sandbox],
+            handed_out: None,
             _alone: alone,
         };
         stage.make_folders();
@@ -190,8 +195,15 @@ impl Stage {
 
     /// Ends the sandbox: its hub cannot be reached any more.
     pub fn end_sandbox(&mut self) {
+        self.handed_out = Some(self.handed_out());
         let _ = self.running[SANDBOX].0.kill();
         let _ = self.running[SANDBOX].0.wait();
+    }
+
+    /// Every secret that the sandbox handed out: their kind and value.
+    pub fn handed_out(&self) -> Value {
+        let asked = || self.control(&json!({ "do": "list_secrets" }));
+        self.handed_out.clone().unwrap_or_else(asked)
     }
 
     /// Makes the sandbox do something (`controls.rs` there).
@@ -291,7 +303,7 @@ impl Stage {
             .spawn()
             .expect("gnome-keyring-daemon starts");
         let mut stdin = keyring.stdin.take().expect("a pipe");
-        stdin.write_all(b"keyring of a test").expect("it listens");
+        stdin.write_all(KEYRING_PASSWORD).expect("it listens");
         drop(stdin);
         self.keep(keyring);
         let asks = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"];
@@ -321,6 +333,8 @@ impl Drop for Stage {
             let file = crate::picture("failed");
             println!("the screen at the end: {}", file.display());
             let _ = self.command("import").args(["-window", "root"]).arg(file).status();
+        } else {
+            crate::leaks::settle(self);
         }
         let _ = self.command(self.programs.join("wayleave")).args(["agent", "stop"]).output();
         // Last come, first gone: the driver ends its window before the display goes.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::states::{SIZES, Shape, THEMES, named};
 use crate::journey::WINDOW;
+use crate::leaks;
 use crate::page::Page;
 use crate::picture;
 use crate::report::root;
@@ -15,6 +16,9 @@ use crate::stage::Stage;
 
 /// Seconds that a copied secret stays: long enough for four pictures of its countdown.
 pub const CLEARED_AFTER: u64 = 120;
+
+/// The state that shows a key because somebody asked for it.
+const SHOWS_A_KEY: &str = "credential-reveal";
 
 /// When set, each state is photographed once, while a scene is being written. What is not taken
 /// is counted as missing, as ever.
@@ -61,9 +65,12 @@ impl Camera<'_> {
                 self.dress(theme, size).await;
                 self.stage.run("xdotool", &["windowraise", &self.stage.window(WINDOW)]);
                 self.point(over).await;
-                self.page.settled().await;
+                self.page.drawn().await;
                 self.page.sees(sees).await;
                 let name = format!("{id}-{theme}-{}", size.0);
+                if id != SHOWS_A_KEY {
+                    leaks::saw_page(&name, self.page.held().await);
+                }
                 self.stage.picture(&self.stage.window(WINDOW), &picture(&name));
                 assert!(self.page.text().await.contains(sees), "{name} was gone too soon: {sees}");
                 self.look(&name).await;
