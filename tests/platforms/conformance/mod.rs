@@ -16,6 +16,7 @@ mod case;
 mod checks;
 mod dataos;
 mod eodh;
+mod moto;
 mod objects;
 mod oidc_sts;
 mod opendatasoft;
@@ -51,8 +52,8 @@ const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One place of the matrix.
 enum Cell {
-    /// It holds, where it was tried: `made-up`, `sandbox` or both.
-    Pass(&'static str),
+    /// It holds, where it was tried: `made-up`, `sandbox`, `moto`.
+    Pass(String),
     /// It does not count for this adapter, and why.
     NotApplicable(String),
     /// It does not hold, and how.
@@ -66,7 +67,7 @@ impl Cell {
 
     fn word(&self) -> String {
         match self {
-            Self::Pass(places) => (*places).to_owned(),
+            Self::Pass(places) => places.clone(),
             Self::NotApplicable(_) => "n/a".into(),
             Self::Fail(_) => "FAIL".into(),
         }
@@ -94,11 +95,42 @@ async fn cell(check: &'static Check, case: Case) -> Cell {
             return Cell::Fail(format!("sandbox: {wrong}"));
         }
     }
-    Cell::Pass(match (check.fixtures, check.sandbox) {
-        (Some(_), Some(_)) => "made-up, sandbox",
-        (Some(_), None) => "made-up",
-        (None, _) => "sandbox",
-    })
+    let real = match real_server(check, case).await {
+        Ok(real) => real,
+        Err(wrong) => return Cell::Fail(format!("moto: {wrong}")),
+    };
+    let places = [
+        check.fixtures.map(|_| "made-up"),
+        check.sandbox.map(|_| "sandbox"),
+        real.then_some("moto"),
+    ];
+    Cell::Pass(places.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// The checks of S3 credentials against a real token service, where the platform's is of that
+/// kind: they are minted, their end is known, and objects are put, read and listed with them.
+async fn real_server(check: &Check, case: Case) -> Result<bool, String> {
+    if !matches!(check.id, "S5" | "S8" | "S9") || !case.wire.sts() {
+        return Ok(false);
+    }
+    let moto = tokio::task::spawn_blocking(moto::Moto::start).await.map_err(|e| e.to_string())?;
+    let (http, _, _) = crate::still_http();
+    let session = case.wire.at_sts(&moto.endpoint, &http).ok_or("no session at a real STS")?;
+    let set = case.adapter.s3(&session, case.wire.workspace()).await;
+    let set = set.map_err(|error| format!("{error:?}"))?;
+    // By the machine's clock, which is moto's: it ends some time from now, at most in 12 hours.
+    let now = wayleave_core::clock::Clock::now(&wayleave_core::clock::SystemClock);
+    let left = set.expires.ok_or("no end")?.as_second() - now.as_second();
+    if !(1..=43_200).contains(&left) {
+        return Err(format!("it ends in {left} s"));
+    }
+    let keys = objects::Keys::of(&set.secret, &moto.endpoint, "us-east-1")?;
+    let made = objects::send(&keys, "PUT", "/conformance", "").await?;
+    if made.0 != 200 {
+        return Err(format!("a bucket: {made:?}"));
+    }
+    objects::put_read_list(&keys, "conformance", "/conformance/below/").await?;
+    Ok(true)
 }
 
 /// What is not offered answers so and sends nothing: tried in the place of each check that is
@@ -218,7 +250,7 @@ fn table(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> String {
 
 /// One column's width.
 fn padded(word: &str) -> String {
-    format!("{word:<18}")
+    format!("{word:<24}")
 }
 
 fn as_json(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> Value {

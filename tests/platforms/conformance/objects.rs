@@ -8,6 +8,7 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use wayleave_core::credential::{CredentialSecret, Field};
 
 use super::case::{Verdict, want};
 
@@ -18,6 +19,23 @@ pub struct Keys {
     pub session_token: String,
     pub region: String,
     pub endpoint: String,
+}
+
+impl Keys {
+    /// What a minted set holds.
+    pub fn of(secret: &CredentialSecret, endpoint: &str, region: &str) -> Result<Self, String> {
+        let part = |field| {
+            let part = secret.field(field).ok_or("a part is missing")?;
+            part.expose_text().map(str::to_owned).ok_or("a part is no text")
+        };
+        Ok(Self {
+            access_key: part(Field::AccessKeyId)?,
+            secret_key: part(Field::SecretAccessKey)?,
+            session_token: part(Field::SessionToken)?,
+            region: region.into(),
+            endpoint: endpoint.into(),
+        })
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "S3 compares signing times with the machine's clock")]

@@ -64,6 +64,11 @@ impl Wire for OidcSts {
         (Session::for_key(token, connection, http.clone()), "demo-ws")
     }
 
+    fn at_sts(&self, endpoint: &str, http: &Http) -> Option<Session> {
+        let connection = connect(self, endpoint);
+        Some(Session::for_key(Secret::from_text(TOKEN.into()), connection, http.clone()))
+    }
+
     fn workspace(&self) -> &'static str {
         "demo-ws"
     }

@@ -153,6 +153,11 @@ pub trait Wire: Send + Sync {
         false
     }
 
+    /// A session whose token service is a real one at this address.
+    fn at_sts(&self, _endpoint: &str, _http: &Http) -> Option<Session> {
+        None
+    }
+
     /// Refusals of S3 credentials that mean "no access", and ones that mean "not accepted".
     fn s3_refusals(&self) -> (Vec<Reply>, Vec<Reply>) {
         (Vec::new(), Vec::new())

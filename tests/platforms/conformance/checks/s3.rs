@@ -149,17 +149,9 @@ async fn s7(case: Case) -> Verdict {
 async fn s8(yard: Arc<Yard>) -> Verdict {
     let adapter = yard.case.adapter;
     let set = adapter.s3(&yard.session, yard.workspace).await.map_err(|e| format!("{e:?}"))?;
-    let part = |field| {
-        let part = set.secret.field(field).ok_or("a part is missing")?;
-        part.expose_text().map(str::to_owned).ok_or("a part is no text")
-    };
-    let keys = crate::conformance::objects::Keys {
-        access_key: part(Field::AccessKeyId)?,
-        secret_key: part(Field::SecretAccessKey)?,
-        session_token: part(Field::SessionToken)?,
-        region: wayleave_sandbox::REGION.into(),
-        endpoint: yard.world.sandbox.s3_endpoint().into(),
-    };
+    let endpoint = yard.world.sandbox.s3_endpoint();
+    let keys =
+        crate::conformance::objects::Keys::of(&set.secret, endpoint, wayleave_sandbox::REGION)?;
     let prefix = format!("/{}/{}/", wayleave_sandbox::BUCKET, yard.workspace);
     crate::conformance::objects::put_read_list(&keys, wayleave_sandbox::BUCKET, &prefix).await
 }
