@@ -6,7 +6,7 @@ set -euo pipefail
 
 build="build-essential pkg-config file python3 libwebkit2gtk-4.1-dev libgtk-3-dev libayatana-appindicator3-dev librsvg2-dev libxdo-dev"
 test="webkit2gtk-driver xvfb xauth xclip x11-utils x11-apps imagemagick xdotool dbus dbus-x11 gnome-keyring libsecret-tools
-  xdg-utils xfonts-base fonts-dejavu-core fonts-inter at-spi2-core libfaketime librsvg2-bin openssl python3-boto3 rpm"
+  xdg-utils xfonts-base fonts-dejavu-core fonts-inter at-spi2-core libfaketime librsvg2-bin openssl python3-boto3 python3-venv rpm"
 root="debootstrap"
 # The parts of the hub in small that Debian has (tests/stack).
 stack="maven openssl ca-certificates util-linux python3-boto3"
