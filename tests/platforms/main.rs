@@ -10,6 +10,9 @@ mod conformance;
 mod eodh;
 mod hostile;
 mod http;
+#[path = "../keys.rs"]
+#[allow(clippy::wildcard_enum_match_arm, reason = "what is not expected is shown and fails")]
+mod keys;
 mod odd;
 #[path = "../report.rs"]
 mod report;
@@ -71,7 +74,7 @@ impl World {
             Box::pin(std::future::ready(()))
         });
         let clock = Arc::new(Hands(Arc::clone(&sandbox)));
-        let http = Http::with_pause(clock, pause).expect("a client");
+        let http = Http::with_pause(clock, pause);
         let connection = connection(sandbox.hub_url(), Some(sandbox.client_id()));
         Self { sandbox, http, connection, saved: Arc::default(), pauses }
     }
@@ -143,7 +146,7 @@ fn still_http() -> (Http, FakeClock, Arc<Mutex<Vec<Duration>>>) {
         noted.lock().unwrap().push(wait);
         Box::pin(std::future::ready(()))
     });
-    let http = Http::with_pause(Arc::new(clock.clone()), pause).expect("a client");
+    let http = Http::with_pause(Arc::new(clock.clone()), pause);
     (http, clock, pauses)
 }
 

@@ -109,9 +109,11 @@ impl Told {
     }
 
     fn text(&self) -> String {
-        let facts: Vec<String> = ["matches", "path", "url", "host", "retry_after", "pid"]
+        let facts: Vec<String> = ["matches", "path", "url", "host", "hint", "retry_after", "pid"]
             .iter()
-            .filter_map(|name| self.params.get(*name).map(|value| (name, value)))
+            .filter_map(|name| self.params.get(*name).map(|value| (*name, value)))
+            // The last line is called so already.
+            .map(|(name, value)| (if name == "hint" { "reason" } else { name }, value))
             .map(|(name, value)| format!("  {}: {}\n", name.replace('_', " "), printable(value)))
             .collect();
         let hint = [self.kept.as_str(), self.advice.as_str()]
@@ -142,6 +144,14 @@ mod tests {
             assert!(error[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {value}");
         }
         assert!(told.text().starts_with("error: the passphrase does not open the vault\nhint: "));
+    }
+
+    #[test]
+    fn the_reason_is_told_where_there_is_one() {
+        let error = Error::new(ErrorCode::Tls, "no secure connection");
+        let failure = Failure::from(error.with("hint", "this computer has no certificates"));
+        let text = failure.told().expect("is told").text();
+        assert!(text.contains("\n  reason: this computer has no certificates\nhint: "), "{text}");
     }
 
     #[test]

@@ -62,6 +62,27 @@ fn no_notification_daemon() {
     check.done();
 }
 
+/// The vault and its keys need no network; what needs it says what is missing.
+#[test]
+fn no_certificates() {
+    let mut check = Check::new("no_certificates");
+    let mut stage = Stage::without_vault();
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        stage.home.set(name, "/nonexistent");
+    }
+    stage.home.init_cheaply();
+    stage.home.json(&["account", "add", "eodh"]);
+    let paste = ["sign-in", "--with", "paste", "--key-stdin", "-w", WORKSPACE, "--name", "kept"];
+    stage.home.json_with(&paste, KEY);
+    check.so("a key is kept", stage.home.json(&["reveal", "kept"])["fields"]["api_key"] == KEY);
+    let hub = ["--environment", "custom", "--hub", "https://127.0.0.1:9", "--name", "Other"];
+    let add = [&["account", "add", "eodh"], &hub[..]].concat();
+    let error = check.refused(&stage, &add, wanted("tls", 1));
+    let told = error["params"]["hint"].as_str().unwrap_or_default();
+    check.so("what to install is said", told.contains("ca-certificates"));
+    check.done();
+}
+
 #[test]
 fn no_display() {
     let stage = Stage::with_key();

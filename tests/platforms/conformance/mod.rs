@@ -21,6 +21,7 @@ mod objects;
 mod oidc_sts;
 mod opendatasoft;
 mod ovh;
+mod pages;
 mod sandbox;
 mod wire;
 
@@ -198,6 +199,8 @@ async fn conformance() {
     report.check("adapters", adapters, "adapters", ">=1", adapters >= 1.0);
     let gone = u32::try_from(missing.len()).map_or(f64::NAN, f64::from);
     report.check("adapters_missing", gone, "adapters", "=0", missing.is_empty());
+    let pages = platforms_pages(&mut report, &mut wrong).await;
+    eprintln!("{pages}");
     for (name, caught) in known_bad(&checks).await {
         if !caught {
             wrong.push(format!("known bad {name} was not caught"));
@@ -206,8 +209,32 @@ async fn conformance() {
     }
     report.attach("matrix", as_json(&checks, &matrix));
     report.write();
-    report.write_text("matrix", &table);
+    report.write_text("matrix", &format!("{table}\n{pages}"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the platforms' own pages let a user do, a row each, added to the report; told as a table.
+async fn platforms_pages(report: &mut Report, wrong: &mut Vec<String>) -> String {
+    let (mut rows, mut lines, mut failed, mut missed) = (Vec::new(), Vec::new(), 0_u32, 0_u32);
+    for row in pages::ROWS {
+        let why = row.holds().await.err();
+        let word = why.as_ref().map_or("pass", |_| "FAIL");
+        lines.push(format!("{:<14}{:<84}{word}\n", row.platform, row.what));
+        rows.push(json!({ "platform": row.platform, "row": row.what, "fail": why }));
+        if let Some(why) = why {
+            failed += 1;
+            wrong.push(format!("{}, {}: {why}", row.platform, row.what));
+        }
+        if !row.fails_when_spoiled().await {
+            missed += 1;
+            wrong.push(format!("{}, {}: holds without the platform", row.platform, row.what));
+        }
+    }
+    let cases = (pages::ROWS.len() as u64, failed.into());
+    report.cases("pages_failed", failed.into(), "rows", "=0", cases, failed == 0);
+    report.known_bad("a_page_whose_platform_refuses", missed == 0);
+    report.attach("pages", Value::Array(rows));
+    lines.concat()
 }
 
 /// The wrong adapters, and whether their check saw them; the right one passes the same check.

@@ -37,7 +37,7 @@ impl Yard {
     pub fn standing_still(&self) -> (Http, Session) {
         let clock = FakeClock::at(self.world.http.clock().now());
         let pause: Pause = Arc::new(|_| Box::pin(std::future::ready(())));
-        let http = Http::with_pause(Arc::new(clock), pause).expect("a client");
+        let http = Http::with_pause(Arc::new(clock), pause);
         let (session, _) = self.case.wire.in_sandbox(&self.world.sandbox, &http);
         (http, session)
     }

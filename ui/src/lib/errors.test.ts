@@ -31,3 +31,8 @@ test("what is no error of the protocol becomes one", () => {
   expect(asApiError(new TypeError("odd"))).toMatchObject({ code: "internal", message: "odd" });
   expect(asApiError({ code: "made_up" }).code).toBe("internal");
 });
+
+test("what the agent takes for the reason stands before the advice", () => {
+  const { advice } = explain({ code: "forbidden", message: "", params: { hint: "the role is not for this user" } });
+  expect(advice).toMatch(/^The role is not for this user\. \S/);
+});

@@ -86,7 +86,12 @@ export type Explained = { title: string; kept: string; advice: string; severity:
 export function explain(error: ApiError): Explained {
   const { title, kept, advice, severity, action } = ERRORS[error.code];
   const fill = (text: Text) => (typeof text === "string" ? text : text(error.params));
-  return { title: fill(title), kept: fill(kept), advice: fill(advice), severity, action };
+  return { title: fill(title), kept: fill(kept), advice: reason(error) + fill(advice), severity, action };
+}
+
+/** What the agent takes for the reason, as a sentence in front of the advice. */
+function reason({ params: { hint } }: ApiError): string {
+  return hint ? `${hint.charAt(0).toUpperCase()}${hint.slice(1)}. ` : "";
 }
 
 /** Whatever was thrown, as an error of the protocol. */

@@ -104,7 +104,7 @@ impl<H: Host> Engine<H> {
         };
         let state = State::new(agent, vault, settings);
         let (snapshots, watched) = watch::channel(Arc::new(state.snapshot(now)));
-        let sessions = Sessions::new(Arc::clone(&clock), &paths)?;
+        let sessions = Sessions::new(Arc::clone(&clock), &paths);
         let mut engine = Self {
             state,
             keeper,

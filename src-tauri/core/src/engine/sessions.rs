@@ -69,15 +69,15 @@ enum By {
 }
 
 impl Sessions {
-    pub fn new(clock: Arc<dyn Clock>, paths: &Paths) -> Result<Self> {
-        Ok(Self {
-            http: Http::new(clock)?,
+    pub fn new(clock: Arc<dyn Clock>, paths: &Paths) -> Self {
+        Self {
+            http: Http::new(clock),
             live: BTreeMap::new(),
             flows: BTreeMap::new(),
             ended: BTreeMap::new(),
             tiles: read_tiles(&paths.config.join("tiles.json")),
             refused: BTreeMap::new(),
-        })
+        }
     }
 
     /// The platforms, with the tiles that this agent was given.

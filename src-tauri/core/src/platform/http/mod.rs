@@ -12,6 +12,7 @@
 
 mod answer;
 mod circuit;
+mod clients;
 mod network;
 mod text;
 mod trust;
@@ -32,12 +33,12 @@ use zeroize::Zeroizing;
 
 pub use self::answer::{Answer, looks_like_sign_in, parse_http_date, parse_time};
 use self::circuit::Circuits;
+use self::clients::Clients;
 pub use self::text::clean;
 use self::trust::Trust;
-use super::connection::{Connection, is_allowed, is_loopback};
+use super::connection::{Connection, is_allowed};
 use super::error::{Kind, NetworkKind, Operation, PlatformError};
 use crate::clock::Clock;
-use crate::error::{Error, ErrorCode};
 use crate::secret::Secret;
 
 /// Time limit for making a connection.
@@ -119,10 +120,7 @@ impl Request {
 pub struct Http(Arc<Inner>);
 
 struct Inner {
-    /// For the world: through the system's proxy where there is one.
-    outer: Client,
-    /// For loopback hosts: never through a proxy.
-    loopback: Client,
+    clients: Clients,
     trust: Trust,
     circuits: Circuits,
     clock: Arc<dyn Clock>,
@@ -138,26 +136,20 @@ impl std::fmt::Debug for Http {
 
 impl Http {
     /// The client with our limits, and the operating system's certificates.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_pause(clock, Arc::new(|wait| Box::pin(tokio::time::sleep(wait))))
     }
 
     /// The same, with another way to wait between repetitions.
-    pub fn with_pause(clock: Arc<dyn Clock>, pause: Pause) -> Result<Self, Error> {
-        let build = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|_| {
-                Error::new(ErrorCode::Tls, "the system's certificates could not be read")
-            })
-        };
-        Ok(Self(Arc::new(Inner {
-            outer: build(limits().https_only(true))?,
-            loopback: build(limits().no_proxy())?,
+    pub fn with_pause(clock: Arc<dyn Clock>, pause: Pause) -> Self {
+        Self(Arc::new(Inner {
+            clients: Clients::default(),
             trust: Trust::default(),
             circuits: Circuits::default(),
             clock,
             pause,
             skews: Mutex::default(),
-        })))
+        }))
     }
 
     /// Sends a request and reads its answer, whatever its status. Reads are repeated where the
@@ -208,15 +200,12 @@ impl Http {
     }
 
     async fn exchange(&self, request: &Request) -> Result<Answer, PlatformError> {
-        let client = match self.0.trust.client_for(&request.url).await {
-            Some(Ok(client)) => client,
-            Some(Err(hint)) => {
-                let kind = Kind::Network { kind: NetworkKind::Tls, sent: false };
-                return Err(request.error(kind).hinted(hint));
-            }
-            None if is_loopback(&request.url) => self.0.loopback.clone(),
-            None => self.0.outer.clone(),
-        };
+        let own = self.0.trust.client_for(&request.url).await;
+        let client = own.unwrap_or_else(|| self.0.clients.client_for(&request.url));
+        let client = client.map_err(|hint| {
+            let kind = Kind::Network { kind: NetworkKind::Tls, sent: false };
+            request.error(kind).hinted(hint)
+        })?;
         let started = self.0.clock.now();
         let sending = client
             .request(request.method.clone(), request.url.clone())
