@@ -205,7 +205,7 @@ const fn input(code: ErrorCode) -> (&'static str, &'static str) {
     match code {
         E::InvalidInput => (NOTHING_CHANGED, "Correct the value; `wayleave help VERB` tells more."),
         E::InvalidName => (NOTHING_CHANGED, "Give a name of 1 to 128 characters: `--name`."),
-        E::InvalidLifetime => (NOTHING_CHANGED, "Give fewer days: `--expires 30d`."),
+        E::InvalidLifetime => (NOTHING_CHANGED, "Give `--expires` such a life, or leave it out."),
         E::InvalidAddress => {
             (NOTHING_SENT, "Give an https address; plain http is for this computer only.")
         }

@@ -93,7 +93,8 @@ pub enum ErrorCode {
     InvalidInput,
     /// A name is empty or longer than allowed. `params`: `max`.
     InvalidName,
-    /// A lifetime is out of range. `params`: `min`, `max` (days).
+    /// A lifetime is out of range. `params`: `min`, `max`, `unit` (`days`, `hours`), or none where
+    /// tokens have no end.
     InvalidLifetime,
     /// The address is not https (and not a loopback host), or no address at all.
     InvalidAddress,

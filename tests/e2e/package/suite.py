@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -230,7 +231,7 @@ def drivable(programs, display, home):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     driver = subprocess.Popen(["WebKitWebDriver", f"--port={port}"], env=environment, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
+                              stderr=subprocess.DEVNULL, start_new_session=True)
     wanted = {"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": {"binary": str(programs / "wayleave-desktop")}}}}
 
     def answers():
@@ -248,7 +249,8 @@ def drivable(programs, display, home):
     except OSError:
         return False
     finally:
-        driver.kill()
+        # Its window too, which would start another agent.
+        os.killpg(driver.pid, signal.SIGKILL)
         driver.wait()
         subprocess.run([programs / "wayleave", "agent", "stop"], env=environment, capture_output=True, check=False)
 
@@ -282,6 +284,7 @@ def judge(old, new, programs, scratch):
     try:
         with Display() as display:
             shipped(only(old, "*.deb"), only(old, "*.rpm"), programs, display, scratch, report)
+        with Display() as display:
             root = Root(scratch, CACHE)
             bare(root, only(old, "*.deb"), display, report)
             root.install(*READER)

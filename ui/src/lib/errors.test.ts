@@ -24,6 +24,8 @@ describe.each(Object.keys(ERRORS) as ErrorCode[])("%s", (code) => {
 
 test("facts fill the words", () => {
   expect(explain({ code: "invalid_lifetime", message: "", params: { min: "1", max: "30" } }).title).toBe("The hub allows 30 days at most");
+  expect(explain({ code: "invalid_lifetime", message: "", params: { min: "1", max: "720", unit: "hours" } }).advice).toBe("Choose 1 to 720 hours.");
+  expect(explain({ code: "invalid_lifetime", message: "", params: {} }).title).toBe("Keys have no end to choose here");
   expect(explain({ code: "offline", message: "", params: { host: "eodatahub.org.uk" } }).title).toContain("eodatahub.org.uk");
 });
 

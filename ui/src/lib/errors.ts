@@ -61,7 +61,7 @@ export const ERRORS: Record<ErrorCode, ErrorWords> = {
 
   invalid_input: { title: (p) => (p.field ? `The ${p.field} is not acceptable` : "That is not acceptable"), kept: NOTHING_SENT, advice: "Change it and try again.", severity: "warning" },
   invalid_name: { title: "That name does not work", kept: NOTHING_SENT, advice: (p) => `Use 1 to ${p.max ?? "128"} characters.`, severity: "warning" },
-  invalid_lifetime: { title: (p) => `The hub allows ${p.max ?? "30"} days at most`, kept: NOTHING_SENT, advice: (p) => `Choose ${p.min ?? "1"} to ${p.max ?? "30"} days.`, severity: "warning" },
+  invalid_lifetime: { title: (p) => (p.max ? `The ${p.unit === "hours" ? "platform" : "hub"} allows ${p.max} ${p.unit ?? "days"} at most` : "Keys have no end to choose here"), kept: NOTHING_SENT, advice: (p) => (p.max ? `Choose ${p.min ?? "1"} to ${p.max} ${p.unit ?? "days"}.` : "Leave the lifetime out."), severity: "warning" },
   invalid_address: { title: "That is no safe address", kept: NOTHING_SENT, advice: "It must start with https://.", severity: "warning" },
   not_this_platform: { title: "There is no such platform at that address", kept: NOTHING_SENT, advice: "Check the address.", severity: "warning" },
   token_id_not_key: { title: "That is a Token ID, the name of a key", kept: "Nothing was stored.", advice: "The key is shorter and starts with 454f4448.", severity: "warning" },

@@ -13,7 +13,9 @@ use super::keeper::Keeper;
 use super::records::{put_credential, relabel};
 use super::sessions::open_access;
 use super::{Engine, fresh_id};
-use crate::api::{ActivityKind, Answer, HistoryEvent, NAME_MAX, Support, TokenRequest};
+use crate::api::{
+    ActivityKind, Answer, ExpiryInput, HistoryEvent, NAME_MAX, Support, TokenRequest,
+};
 use crate::clock::Clock;
 use crate::credential::{AccountId, CredentialKind, CredentialMeta, CredentialSecret, Id};
 use crate::error::{Error, ErrorCode, Result};
@@ -459,7 +461,10 @@ pub(super) fn check_lifetime(descriptor: &Descriptor, lifetime: Option<u32>) -> 
     match (descriptor.lifetime, lifetime) {
         (Some(range), Some(asked)) if (range.min..=range.max).contains(&asked) => Ok(()),
         (Some(range), _) => {
-            Err(wrong("the lifetime is out of range").with("min", range.min).with("max", range.max))
+            let unit = if descriptor.expiry == ExpiryInput::Hours { "hours" } else { "days" };
+            let told = format!("a token lasts {} to {} {unit} here", range.min, range.max);
+            let told = wrong(&told).with("min", range.min).with("max", range.max);
+            Err(told.with("unit", unit))
         }
         (None, None) => Ok(()),
         (None, Some(_)) => Err(wrong("tokens of this platform have no end to choose")),
