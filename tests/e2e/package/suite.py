@@ -142,6 +142,9 @@ class Deb:
 
     kind = "deb"
 
+    def furnish(self, root):
+        """Nothing: it is a Debian."""
+
     def install(self, root, file):
         root.install(root.carry(file))
 
@@ -157,6 +160,11 @@ class Rpm:
 
     kind = "rpm"
 
+    def furnish(self, root):
+        """The folders of completions that Fedora's `filesystem` brings; Debian's come with the shells."""
+        for folder in ("bash-completion/completions", "fish/vendor_completions.d", "zsh/site-functions"):
+            (root.path / "usr/share" / folder).mkdir(parents=True, exist_ok=True)
+
     def install(self, root, file):
         subprocess.run(["rpm", "--root", root.path, "--upgrade", "--nodeps", "--ignoreos", "--ignorearch", file], check=True)
 
@@ -170,8 +178,9 @@ class Rpm:
 def lived(way, old, new, root, display, report):
     """Install, use, upgrade in the middle of use, use, remove."""
     def tell(name, ok):
-        report.check(f"{way.kind}_{name}", int(ok), "", "1", ok)
+        report.check(f"{way.kind}_{name}", int(bool(ok)), "", "1", bool(ok))
 
+    way.furnish(root)
     before = root.system()
     way.install(root, old)
     address, daemon = bus(root)

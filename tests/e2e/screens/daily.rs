@@ -78,7 +78,7 @@ async fn populate(camera: &mut Camera<'_>) {
     for (name, workspace, seconds) in tokens {
         stage.control(&json!({ "do": "token_lifetime", "seconds": seconds }));
         let ask = json!({ "ask": "request_token", "account": account, "workspace": workspace,
-                          "name": name, "days": 30, "activity": null });
+                          "name": name, "lifetime": 30, "permissions": [], "activity": null });
         page.ask(ask).await.unwrap_or_else(|e| panic!("{name}: {e}"));
     }
     stage.control(&json!({ "do": "token_lifetime", "seconds": null }));

@@ -57,7 +57,10 @@ function posts(ends: End[], now: number): Post[] {
   return [...byDay.entries()].map(([day, [first, ...rest]]) => {
     if (!first) throw new TypeError("a day without an end");
     const sentences = [first, ...rest].map((end) => words.strip.ends(end.label, when(end.at, now)));
-    return { key: String(day), id: first.id, left: daysFrom(now, Date.parse(first.at)), height: HEIGHT[first.urgency], tone: first.tone, label: listed(sentences), count: rest.length + 1 };
+    const count = sentences.length;
+    // The number that is seen is said too.
+    const label = count > 1 ? words.strip.several(count, listed(sentences)) : listed(sentences);
+    return { key: String(day), id: first.id, left: daysFrom(now, Date.parse(first.at)), height: HEIGHT[first.urgency], tone: first.tone, label, count };
   });
 }
 

@@ -46,7 +46,7 @@ export const words = {
   strip: {
     label: "The next 30 days: a post stands where something ends", today: "Today",
     ends: (what: string, when: string) => `${what} ends ${when}`, flag: (what: string, when: string) => `${what} · ${when}`,
-    named: (name: string, workspace: string) => `${name} (${workspace})`, several: (n: number) => plural(n, { one: "# key", other: "# keys" }),
+    named: (name: string, workspace: string) => `${name} (${workspace})`, several: (n: number, which: string) => `${n} keys: ${which}`,
     anonymous: { api_token: "An API token", s3: "A set of S3 credentials", key_pair: "A key pair", session_token: "A session token" }, anonymousShort: { api_token: "API token", s3: "S3 credentials", key_pair: "Key pair", session_token: "Session token" },
   },
   locked: {
