@@ -161,8 +161,8 @@ class Rpm:
     kind = "rpm"
 
     def furnish(self, root):
-        """The folders of completions that Fedora's `filesystem` brings; Debian's come with the shells."""
-        for folder in ("bash-completion/completions", "fish/vendor_completions.d", "zsh/site-functions"):
+        """The folders that Fedora's `filesystem` and `hicolor-icon-theme` bring, and Debian has not got by itself."""
+        for folder in ("bash-completion/completions", "fish/vendor_completions.d", "zsh/site-functions", "icons/hicolor/256x256@2/apps"):
             (root.path / "usr/share" / folder).mkdir(parents=True, exist_ok=True)
 
     def install(self, root, file):
