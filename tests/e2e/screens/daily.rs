@@ -221,7 +221,7 @@ async fn requesting(camera: &mut Camera<'_>) {
     stage.control(&json!({ "do": "clear_rules" }));
     stage.control(&slow("POST", 25_000));
     page.press("Request token").await;
-    camera.shoot("request-working", "Opens the data services").await;
+    camera.shoot("request-working", "this cannot be cut").await;
     stage.control(&json!({ "do": "clear_rules" }));
     page.sees("is in the vault").await;
     page.quiet().await;
