@@ -91,6 +91,25 @@ test("a sign-in can be cancelled while it waits", async () => {
   expect(screen.queryByRole("alert")).toBeNull();
 });
 
+test("a flow that is over, though the last snapshot has it, is in nobody's way", async () => {
+  const { backend, user } = open("first-run", 5);
+  await user.click(await button(/UK EO Data Hub/));
+  await user.click(screen.getByRole("radio", { name: /code on another device/ }));
+  await user.click(await button("Get a code"));
+  await screen.findByText("WDJB-MJHT");
+  const { flows } = backend.snapshot;
+  expect(flows).toHaveLength(1);
+  await user.click(await button("Cancel sign-in"));
+  await waitFor(() => expect(screen.queryByText("WDJB-MJHT")).toBeNull());
+  backend.change({ flows });
+  backend.failNext.set("cancel_sign_in", fail("flow_unknown"));
+  await user.click(await button("Get a code"));
+  await waitFor(() => expect(asked(backend, "sign_in")).toHaveLength(2));
+  expect(await screen.findByText("WDJB-MJHT")).toBeInTheDocument();
+  expect(asked(backend, "cancel_sign_in")).toHaveLength(2);
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
 test("a key that one has already: sign-in is skipped, the paste form comes after the vault", async () => {
   const { backend, user, presses } = open("first-run");
   await user.click(await button(/UK EO Data Hub/));

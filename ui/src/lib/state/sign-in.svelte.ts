@@ -1,5 +1,6 @@
 // One sign-in: start it, wait for its end, cancel it.
 import { valueOf } from "../api/backend";
+import { asApiError } from "../errors";
 import type { AccountView, FlowView, Id, SignInWay } from "../types";
 import { Action } from "./action.svelte";
 import type { Context } from "./context";
@@ -55,7 +56,8 @@ export class SignInFlow {
     const open = this.#started ?? app.snapshot?.flows.find((f) => f.account === this.#account);
     if (!open) return;
     await backend.ask({ ask: "cancel_sign_in", flow: open.id }).catch((thrown: unknown) => {
-      if (!this.#cancelled) throw thrown;
+      // A flow that the last snapshot still had, and that is over by now, is in nobody's way.
+      if (!this.#cancelled && asApiError(thrown).code !== "flow_unknown") throw thrown;
     });
   }
 }
