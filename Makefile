@@ -117,8 +117,8 @@ screens: packages-test programs ## a picture of every page and state beside its 
 	cargo test --workspace --features $(TEST_FEATURES),e2e --test e2e -- --exact screens::screens
 
 .PHONY: test-tools
-test-tools: packages-test ## real QGIS 3.22 and 3.40, packages on a bare Debian 12 (900 MB, kept in ~/.cache/wayleave)
-	@$(TOOLS)/run.py test-qgis test-package
+test-tools: packages-test ## real QGIS 3.22 and 3.40 (600 MB, kept in ~/.cache/wayleave)
+	@$(TOOLS)/run.py test-qgis
 
 .PHONY: test-qgis
 test-qgis: packages-test programs
