@@ -289,7 +289,7 @@ def bare(root, old, display, report):
 
 def judge(old, new, programs, scratch):
     """The whole suite; whether all is well. Whatever it mounts, this process alone sees."""
-    report = Report("package", "test-tools")
+    report = Report("package", "test-package")
     try:
         with Display() as display:
             shipped(only(old, "*.deb"), only(old, "*.rpm"), programs, display, scratch, report)
