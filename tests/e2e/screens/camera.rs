@@ -20,6 +20,13 @@ pub const CLEARED_AFTER: u64 = 120;
 /// The state that shows a key because somebody asked for it.
 const SHOWS_A_KEY: &str = "credential-reveal";
 
+/// States that are about one row, which a narrow window has below the fold.
+const ABOUT_A_ROW: [(&str, &str); 3] = [
+    ("credentials-focus", "QGIS, office PC"),
+    ("credentials-copied", "Nightly peat index"),
+    ("credentials-working", "Nightly peat index"),
+];
+
 /// When set, each state is photographed once, while a scene is being written. What is not taken
 /// is counted as missing, as ever.
 const BRIEF: &str = "WAYLEAVE_SCREENS_BRIEF";
@@ -64,6 +71,7 @@ impl Camera<'_> {
                 }
                 self.dress(theme, size).await;
                 self.stage.run("xdotool", &["windowraise", &self.stage.window(WINDOW)]);
+                self.bring_into_view(id).await;
                 self.point(over).await;
                 self.page.drawn().await;
                 self.page.sees(sees).await;
@@ -114,6 +122,16 @@ impl Camera<'_> {
             self.page.run(&tell).await;
         }
         self.page.until("the theme", || async { self.page.run(now).await == json!(theme) }).await;
+    }
+
+    async fn bring_into_view(&self, id: &str) {
+        let Some((_, row)) = ABOUT_A_ROW.iter().find(|(of, _)| *of == id) else { return };
+        let script = format!(
+            "[...document.querySelectorAll('[data-row]')].find((r) => r.innerText.includes({})) \
+             .scrollIntoView({{ block: 'center' }})",
+            json!(row)
+        );
+        self.page.run(&script).await;
     }
 
     async fn point(&self, over: Option<&str>) {
