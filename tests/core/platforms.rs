@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use wayleave_core::api::{
     Ability, Answer, Ask, Confide, CredentialKind, CredentialState, Disclosure, OnRemove,
-    OwnerKind, Purpose, RemoteState, SignInState, Support, TokenRequest,
+    OwnerKind, Purpose, RemoteState, Settings, SignInState, Support, TokenRequest,
 };
 use wayleave_core::clock::{Clock, FakeClock, SystemClock};
 use wayleave_core::credential::Field;
@@ -263,6 +263,9 @@ async fn ovh_session_tokens_have_their_own_life() {
     let account = world.add("ovh", "project").await;
     let (key, secret) = (world.keys.ovh_key.clone(), world.keys.ovh_secret.clone());
     world.paste(account, &key, Some(&secret)).await.expect("the pair");
+    // The vault stays open for as long as this looks at it.
+    let never = Settings { lock_after: None, ..Settings::default() };
+    world.handle.ask(Ask::SetSettings(never)).await.expect("settings");
     let logins = world.count("POST", "/iam/login");
     let token = world.credential(Ask::RequestSession { account, activity: None }).await;
     assert_eq!((token.kind, token.end_confirmed), (CredentialKind::SessionToken, false));
