@@ -11,12 +11,13 @@ use wayleave_core::api::{
 };
 use wayleave_core::clock::{Clock, FakeClock, SystemClock};
 use wayleave_core::credential::{AccountId, CredentialId, Field};
-use wayleave_core::engine::{Engine, Handle};
+use wayleave_core::engine::Handle;
 use wayleave_core::error::ErrorCode;
 use wayleave_core::host::RecordingHost;
-use wayleave_core::paths::Paths;
-use wayleave_core::secret::{Disclosed, Secret};
+use wayleave_core::secret::Disclosed;
 use wayleave_sandbox::{Config, Control, DEMO, Effect, ForeignToken, Sandbox};
+
+use crate::world::{disclosed, engine};
 
 const PASSPHRASE: &str = "a long enough passphrase";
 const WORKSPACE: &str = "demo-ws";
@@ -37,14 +38,14 @@ impl World {
         let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
         let home = tempfile::tempdir().expect("a home");
         let host = RecordingHost::default();
-        let handle = engine(&home, host.clone(), clock).await;
+        let handle = engine(home.path(), host.clone(), clock).await;
         Self { sandbox, home, host, handle }
     }
 
     /// The agent ends and another one starts.
     async fn restart(&mut self, clock: Arc<dyn Clock>) {
         self.handle.stop().await;
-        self.handle = engine(&self.home, self.host.clone(), clock).await;
+        self.handle = engine(self.home.path(), self.host.clone(), clock).await;
     }
 
     async fn ask(&self, ask: Ask) -> Answer {
@@ -121,18 +122,6 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
-}
-
-async fn engine(home: &tempfile::TempDir, host: RecordingHost, clock: Arc<dyn Clock>) -> Handle {
-    let paths = Paths::under(home.path());
-    for dir in [&paths.config, &paths.data, &paths.state, &paths.runtime] {
-        std::fs::create_dir_all(dir).expect("a folder");
-    }
-    Engine::start(paths, "/nowhere/wayleave".into(), host, clock).await.expect("an engine")
-}
-
-fn disclosed(text: &str) -> Disclosed {
-    Disclosed::new(Secret::from_text(text.into()))
 }
 
 fn token_request(account: AccountId, name: &str) -> Ask {

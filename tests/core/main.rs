@@ -9,7 +9,7 @@ mod report;
 #[cfg(feature = "ts")]
 mod bindings;
 mod engine;
-#[path = "../keys.rs"]
-mod keys;
 mod platforms;
 mod vault;
+#[path = "../world.rs"]
+mod world;

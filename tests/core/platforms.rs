@@ -14,7 +14,7 @@ use wayleave_core::credential::Field;
 use wayleave_core::error::ErrorCode;
 use wayleave_sandbox::{ADA, Control, Effect, Rule};
 
-use crate::keys::{World, rule, wanted};
+use crate::world::{World, rule, wanted};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dataos_from_a_pasted_key_to_a_rotated_one() {

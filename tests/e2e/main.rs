@@ -19,6 +19,8 @@ mod page;
 mod panel;
 mod platforms;
 mod portal_page;
+#[path = "../python.rs"]
+mod python;
 #[path = "../report.rs"]
 mod report;
 mod s3;

@@ -1,11 +1,12 @@
 //! boto3 with nothing but the `.env` that was copied.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
+use crate::python::python;
 use crate::stage::Stage;
+
+/// It knows `AWS_ENDPOINT_URL_S3`; Debian 12 has 1.26, which does not.
+const BOTO3: &str = "boto3>=1.34,<2";
 
 /// Puts and gets one object; prints the error's code when it is refused.
 const PUT_AND_GET: &str = "
@@ -28,7 +29,7 @@ pub fn variables(env: &str) -> BTreeMap<String, String> {
 /// What boto3 says with these variables alone.
 pub fn put_and_get(stage: &Stage, env: &BTreeMap<String, String>, at: (&str, &str)) -> String {
     let output = stage
-        .command(python())
+        .command(python("boto3-1", "import boto3", BOTO3))
         .args(["-c", PUT_AND_GET, at.0, at.1])
         .envs(env)
         .output()
@@ -36,24 +37,4 @@ pub fn put_and_get(stage: &Stage, env: &BTreeMap<String, String>, at: (&str, &st
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     assert!(!said.is_empty(), "boto3: {}", String::from_utf8_lossy(&output.stderr));
     said
-}
-
-/// A Python with a boto3 that knows `AWS_ENDPOINT_URL_S3` (1.28 and newer; Debian 12 has 1.26),
-/// kept in the user's cache.
-fn python() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache");
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
-    let folder = cache.join("wayleave-tests/boto3-1");
-    let python = folder.join("bin/python");
-    let works = |python: &PathBuf| {
-        Command::new(python).args(["-c", "import boto3"]).output().is_ok_and(|o| o.status.success())
-    };
-    if !works(&python) {
-        fs::create_dir_all(folder.parent().expect("a folder")).expect("a cache");
-        let make = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
-        assert!(make.expect("python3 runs").success(), "python3 -m venv (package python3-venv)");
-        let pip = ["-m", "pip", "install", "--quiet", "boto3>=1.34,<2"];
-        assert!(Command::new(&python).args(pip).status().expect("pip runs").success(), "boto3");
-    }
-    python
 }

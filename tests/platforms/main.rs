@@ -10,16 +10,18 @@ mod conformance;
 mod eodh;
 mod hostile;
 mod http;
-#[path = "../keys.rs"]
-#[allow(clippy::wildcard_enum_match_arm, reason = "what is not expected is shown and fails")]
-mod keys;
 mod odd;
+#[path = "../python.rs"]
+mod python;
 #[path = "../report.rs"]
 mod report;
 mod sessions;
 mod sign_in;
 mod stub;
 mod trust;
+#[path = "../world.rs"]
+#[allow(clippy::wildcard_enum_match_arm, reason = "what is not expected is shown and fails")]
+mod world;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

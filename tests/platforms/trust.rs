@@ -185,14 +185,9 @@ async fn an_account_brings_its_certificate_file() {
     let authority = Authority::new("IP:127.0.0.1");
     let (port, heard) = authority.serve().await;
     let home = tempfile::tempdir().expect("a home");
-    let paths = wayleave_core::paths::Paths::under(home.path());
-    for dir in [&paths.config, &paths.data, &paths.state, &paths.runtime] {
-        std::fs::create_dir_all(dir).expect("a folder");
-    }
     let clock = Arc::new(wayleave_core::clock::SystemClock);
     let host = wayleave_core::host::RecordingHost::default();
-    let engine = wayleave_core::engine::Engine::start(paths, "/nowhere".into(), host, clock);
-    let engine = engine.await.expect("an engine");
+    let engine = crate::world::engine(home.path(), host, clock).await;
     let add = |file: &str| {
         let hub = format!("https://127.0.0.1:{port}");
         let fields = [("environment", "custom"), ("hub", hub.as_str()), ("ca_file", file)];

@@ -11,7 +11,7 @@ use wayleave_sandbox::{Control, Effect, Rule};
 
 use super::case::{Later, Verdict, want};
 use super::guarded;
-use crate::keys::{World, wanted};
+use crate::world::{World, wanted};
 
 /// Something that a platform's page lets its user do.
 pub struct Row {

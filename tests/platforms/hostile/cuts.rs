@@ -9,12 +9,13 @@ use wayleave_core::api::{
 };
 use wayleave_core::clock::SystemClock;
 use wayleave_core::credential::AccountId;
-use wayleave_core::engine::{Engine, Handle};
+use wayleave_core::engine::Handle;
 use wayleave_core::error::Error;
 use wayleave_core::host::RecordingHost;
-use wayleave_core::paths::Paths;
-use wayleave_core::secret::{Disclosed, Secret};
+use wayleave_core::secret::Secret;
 use wayleave_sandbox::{Config, Control, DEMO, Effect, Sandbox};
+
+use crate::world::{disclosed, engine};
 
 use super::{Figures, count_panics, resident_mib, tell};
 
@@ -30,22 +31,13 @@ struct Desk {
     _home: tempfile::TempDir,
 }
 
-fn disclosed(text: &str) -> Disclosed {
-    Disclosed::new(Secret::from_text(text.into()))
-}
-
 impl Desk {
     /// An engine with an open vault and a portal session in the sandbox.
     async fn open() -> Self {
         let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
         let home = tempfile::tempdir().expect("a home");
-        let paths = Paths::under(home.path());
-        for dir in [&paths.config, &paths.data, &paths.state, &paths.runtime] {
-            std::fs::create_dir_all(dir).expect("a folder");
-        }
-        let host = RecordingHost::default();
-        let handle = Engine::start(paths, "/nowhere/wayleave".into(), host, Arc::new(SystemClock));
-        let handle = handle.await.expect("an engine");
+        let clock = Arc::new(SystemClock);
+        let handle = engine(home.path(), RecordingHost::default(), clock).await;
         let connection = [("hub".to_owned(), sandbox.hub_url().to_owned())].into();
         let new = NewAccount { platform: "eodh".into(), connection, name: None };
         let Answer::Account(account) = handle.ask(Ask::AddAccount(new)).await.expect("added")

@@ -1,7 +1,8 @@
-//! The engine as an agent runs it, on the sandbox's platforms whose sign-in is a key. Shared by test
-//! binaries: `#[path = "../keys.rs"] mod keys;`.
+//! The engine as an agent runs it, by itself ([`engine`]) and on the sandbox's platforms whose sign-in
+//! is a key ([`World`]). Shared by test binaries: `#[path = "../world.rs"] mod world;`.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use wayleave_core::api::{
@@ -38,14 +39,9 @@ impl World {
     pub async fn at(clock: Arc<dyn Clock>) -> Self {
         let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
         let home = tempfile::tempdir().expect("a home");
-        let paths = Paths::under(home.path());
-        for dir in [&paths.config, &paths.data, &paths.state, &paths.runtime] {
-            std::fs::create_dir_all(dir).expect("a folder");
-        }
-        let host = RecordingHost::default();
-        let handle = Engine::start(paths, "/nowhere/wayleave".into(), host, clock).await;
+        let handle = engine(home.path(), RecordingHost::default(), clock).await;
         let keys = sandbox.first_keys(DEMO);
-        let world = Self { sandbox, handle: handle.expect("an engine"), keys, _home: home };
+        let world = Self { sandbox, handle, keys, _home: home };
         let passphrase = disclosed("a long enough passphrase");
         world.confide(Confide::Create { passphrase, keyring: false }).await.expect("a vault");
         world
@@ -151,6 +147,15 @@ impl World {
         let seen = self.sandbox.seen();
         seen.iter().filter(|seen| seen.method == method && seen.path == path).count()
     }
+}
+
+/// An engine whose files are below this folder.
+pub async fn engine(home: &Path, host: RecordingHost, clock: Arc<dyn Clock>) -> Handle {
+    let paths = Paths::under(home);
+    for dir in [&paths.config, &paths.data, &paths.state, &paths.runtime] {
+        std::fs::create_dir_all(dir).expect("a folder");
+    }
+    Engine::start(paths, "/nowhere/wayleave".into(), host, clock).await.expect("an engine")
 }
 
 /// A secret on its way to the engine.
