@@ -6,7 +6,7 @@ use super::handle::Reply;
 use super::keeper::Keeper;
 use super::records::label;
 use super::{Engine, fresh_id};
-use crate::api::{Answer, Disclosure, HistoryEvent, HistoryView, Purpose};
+use crate::api::{Answer, Disclosure, HistoryEvent, HistoryView, Purpose, VaultState};
 use crate::credential::{
     CredentialId, CredentialKind, CredentialMeta, CredentialSecret, Field, Snippet,
 };
@@ -290,8 +290,11 @@ impl<H: Host> Engine<H> {
         meta: &CredentialMeta,
         detail: Option<&str>,
     ) {
-        let change = self.history_line(event, meta, detail);
-        self.persist(change.into_iter().collect());
+        if self.state.vault.state != VaultState::Unlocked {
+            return;
+        }
+        let Some(line) = self.history_line(event, meta, detail) else { return };
+        self.work(self.keeper.commit_later(vec![line]), Self::tell_when_lost);
     }
 
     /// A line of history, for a commit that holds more.
@@ -328,7 +331,7 @@ pub(super) async fn open(
     kind: CredentialKind,
 ) -> Result<CredentialSecret> {
     keeper
-        .run(move |kept| {
+        .read(move |kept| {
             let body = kept.vault.open()?.reveal(id)?;
             CredentialSecret::from_body(kind, &body)
                 .ok_or_else(|| Error::new(ErrorCode::VaultDamaged, "a credential has no such form"))

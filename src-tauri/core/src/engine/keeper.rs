@@ -3,11 +3,15 @@
 //! Both are files with commits that take milliseconds, so neither may be touched by the loop.
 //! Jobs run one after the other; [`Permit`]s say that a commit is still to come which must not
 //! be cut off by a lock or by the agent's end (security.md 3.10).
+//!
+//! A secret that somebody waits for is not kept waiting by the line of history that says so: such
+//! lines are written together when the thread has had nothing to do for a moment, and in any case
+//! before whatever is no such read, so that nobody sees a history without them.
 
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -25,6 +29,10 @@ use crate::vault::{Change, LockedVault, RecordKind, Vault, VaultError, Watched};
 const GRACE: Duration = Duration::from_secs(5);
 /// More commits in flight than there will ever be.
 const PERMITS: u32 = 1024;
+/// How long the thread has nothing to do before it writes what can wait.
+const IDLE: Duration = Duration::from_millis(50);
+/// As many changes as may wait.
+const LATER: usize = 64;
 
 /// The vault as it stands.
 pub(crate) enum Slot {
@@ -74,7 +82,70 @@ pub(crate) struct Kept {
     pub notices: Option<Notices>,
 }
 
-type Job = Box<dyn FnOnce(&mut Kept) + Send>;
+type Work = Box<dyn FnOnce(&mut Kept) + Send>;
+
+/// What the thread is asked to do.
+enum Job {
+    /// Reads what no change that waits can alter.
+    Read(Work),
+    /// Anything else.
+    Do(Work),
+    /// Changes that can wait.
+    Later(Waiting),
+}
+
+/// Changes that can wait, and who is told what became of them.
+struct Waiting(Vec<Change>, oneshot::Sender<Result<()>>);
+
+/// Does one job after the other, until nobody can ask for any more.
+fn work(inbox: &mpsc::Receiver<Job>, kept: &mut Kept) {
+    let mut later = Vec::new();
+    loop {
+        let next = if later.is_empty() {
+            inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            inbox.recv_timeout(IDLE)
+        };
+        match next {
+            Ok(Job::Read(job)) => job(kept),
+            Ok(Job::Later(waiting)) if later.len() < LATER => later.push(waiting),
+            Ok(Job::Later(waiting)) => {
+                write_down(&mut later, kept);
+                later.push(waiting);
+            }
+            Ok(Job::Do(job)) => {
+                write_down(&mut later, kept);
+                job(kept);
+            }
+            Err(RecvTimeoutError::Timeout) => write_down(&mut later, kept),
+            Err(RecvTimeoutError::Disconnected) => return write_down(&mut later, kept),
+        }
+    }
+}
+
+/// Commits all that waits, at once.
+fn write_down(later: &mut Vec<Waiting>, kept: &mut Kept) {
+    if later.is_empty() {
+        return;
+    }
+    let (changes, told): (Vec<_>, Vec<_>) =
+        later.drain(..).map(|Waiting(changes, told)| (changes, told)).unzip();
+    let outcome = kept.commit(changes.into_iter().flatten().collect());
+    for who in told {
+        // Whoever asked may not wait any more.
+        let _ = who.send(outcome.clone());
+    }
+}
+
+impl Kept {
+    /// One transaction.
+    fn commit(&mut self, changes: Vec<Change>) -> Result<()> {
+        log::debug!("commit: begun");
+        self.vault.open()?.commit(changes)?;
+        log::debug!("commit: done");
+        Ok(())
+    }
+}
 
 /// How work reaches the thread.
 #[derive(Clone)]
@@ -101,9 +172,7 @@ impl Keeper {
             kept.notices = notices.ok();
             // The one who started it waits for this.
             let _ = opened.send(problem);
-            for job in inbox {
-                job(&mut kept);
-            }
+            work(&inbox, &mut kept);
         });
         let permits = Arc::new(Semaphore::new(PERMITS as usize));
         let problem = open.await.unwrap_or_else(|_| Some(Error::internal("no vault thread")));
@@ -117,11 +186,40 @@ impl Keeper {
         T: Send + 'static,
         F: FnOnce(&mut Kept) -> Result<T> + Send + 'static,
     {
+        self.ask(Job::Do, job)
+    }
+
+    /// [`Self::run`] for what reads a record and nothing else: it does not wait for what can wait.
+    pub fn read<T, F>(&self, job: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Kept) -> Result<T> + Send + 'static,
+    {
+        self.ask(Job::Read, job)
+    }
+
+    fn ask<T, F>(
+        &self,
+        kind: fn(Work) -> Job,
+        job: F,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Kept) -> Result<T> + Send + 'static,
+    {
         let (done, outcome) = oneshot::channel();
-        let job: Job = Box::new(move |kept| {
+        let work: Work = Box::new(move |kept| {
             // Whoever asked may not wait any more; the work counts all the same.
             let _ = done.send(job(kept));
         });
+        self.send(kind(work), outcome)
+    }
+
+    fn send<T: Send + 'static>(
+        &self,
+        job: Job,
+        outcome: oneshot::Receiver<Result<T>>,
+    ) -> impl Future<Output = Result<T>> + Send + use<T> {
         let gone = |()| Error::internal("the vault's thread has ended");
         let sent = self.jobs.send(job).map_err(|_| ());
         async move {
@@ -132,12 +230,16 @@ impl Keeper {
 
     /// One transaction, in the order of the calls; the future ends after COMMIT.
     pub fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Result<()>> + Send + use<> {
-        self.run(|kept| {
-            log::debug!("commit: begun");
-            kept.vault.open()?.commit(changes)?;
-            log::debug!("commit: done");
-            Ok(())
-        })
+        self.run(|kept| kept.commit(changes))
+    }
+
+    /// Changes that nobody waits for and that follow from nothing else, as lines of history do.
+    pub fn commit_later(
+        &self,
+        changes: Vec<Change>,
+    ) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (told, outcome) = oneshot::channel();
+        self.send(Job::Later(Waiting(changes, told)), outcome)
     }
 
     /// Announces a commit that must not be cut.
@@ -214,4 +316,63 @@ fn watches(watched: &[Watched]) -> Vec<Watch> {
             Some(Watch { id: w.id, kind: kind(w.kind)?, expires: w.expires.map(minute) })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Told = oneshot::Receiver<Result<()>>;
+
+    fn line() -> (Job, Told) {
+        let (told, outcome) = oneshot::channel();
+        (Job::Later(Waiting(Vec::new(), told)), outcome)
+    }
+
+    /// Whether the lines were written when a job ran.
+    fn looks(kind: fn(Work) -> Job, mut lines: Vec<Told>) -> (Job, mpsc::Receiver<Vec<bool>>) {
+        let (said, seen) = mpsc::channel();
+        let look = move |_: &mut Kept| {
+            let written = lines.iter_mut().map(|line| line.try_recv().is_ok());
+            said.send(written.collect()).expect("somebody looks");
+        };
+        (kind(Box::new(look)), seen)
+    }
+
+    fn run(jobs: Vec<Job>) {
+        let (sender, inbox) = mpsc::channel();
+        for job in jobs {
+            sender.send(job).expect("it is taken");
+        }
+        drop(sender);
+        work(&inbox, &mut Kept { vault: Slot::Missing, notices: None });
+    }
+
+    #[test]
+    fn a_read_does_not_wait_for_what_can() {
+        let (job, told) = line();
+        let (read, seen) = looks(Job::Read, vec![told]);
+        run(vec![job, read]);
+        assert_eq!(seen.recv(), Ok(vec![false]));
+    }
+
+    #[test]
+    fn whatever_is_no_read_comes_after_what_waits() {
+        let (job, told) = line();
+        let (other, seen) = looks(Job::Do, vec![told]);
+        run(vec![job, other]);
+        assert_eq!(seen.recv(), Ok(vec![true]));
+    }
+
+    #[test]
+    fn no_more_than_so_much_waits_and_the_rest_is_written_at_the_end() {
+        let (mut jobs, mut told): (Vec<Job>, Vec<Told>) = (0..=LATER).map(|_| line()).unzip();
+        let mut last = told.pop().expect("the last");
+        let (read, seen) = looks(Job::Read, told);
+        jobs.push(read);
+        run(jobs);
+        assert_eq!(seen.recv(), Ok(vec![true; LATER]));
+        let outcome = last.try_recv().expect("it was tried");
+        assert_eq!(outcome.map_err(|error| error.code), Err(ErrorCode::NoVault), "and told");
+    }
 }

@@ -333,11 +333,14 @@ impl<H: Host> Engine<H> {
         if self.state.vault.state != VaultState::Unlocked || changes.is_empty() {
             return;
         }
-        self.work(self.keeper.commit(changes), |engine, outcome| {
-            if let Err(error) = outcome {
-                engine.alert(error, None, None);
-            }
-        });
+        self.work(self.keeper.commit(changes), Self::tell_when_lost);
+    }
+
+    /// What nobody waited for and could not be committed is told as an alert.
+    pub(super) fn tell_when_lost(&mut self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            self.alert(error, None, None);
+        }
     }
 
     /// Commits, and goes on when that is known: what is acknowledged then is on the disk. Before
