@@ -107,8 +107,9 @@ fn serve() -> Result<(), Error> {
     detach(&paths);
     log_to(&paths.state);
     let program = own_program()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread: its work is waiting, and what takes time has threads of its own. A question then
+    // wakes one thread on its way, not three.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::internal(format!("the agent cannot start: {e}")))?;

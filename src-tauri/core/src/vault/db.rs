@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 
 use rusqlite::Connection;
 
@@ -55,6 +56,14 @@ impl Db {
         Ok(conn)
     }
 
+    /// The file as it looks from outside; `None` where it is not in its place.
+    pub fn look(&self, conn: &Connection) -> Result<Option<Look>, VaultError> {
+        let Ok(meta) = std::fs::symlink_metadata(&self.place.path) else { return Ok(None) };
+        let version = conn.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let changed = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
+        Ok(Some(Look { file: [meta.dev(), meta.ino(), meta.size()], changed, version }))
+    }
+
     /// What the file is made of.
     pub fn info(&self, contents: &Contents) -> Result<VaultInfo, VaultError> {
         let pragmas = self.with(|conn| connection::read_pragmas(conn))?;
@@ -71,6 +80,15 @@ impl Db {
             checked: false,
         })
     }
+}
+
+/// What tells, without reading a file, that nobody has changed it: which file it is, when it was
+/// changed last (`ctime` cannot be set), and SQLite's count of commits by others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    file: [u64; 3],
+    changed: [i64; 4],
+    version: i64,
 }
 
 fn in_doubt(error: &VaultError) -> bool {

@@ -1,6 +1,6 @@
 //! A vault without its keys.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -59,7 +59,8 @@ impl LockedVault {
     pub(super) fn into_open(self, keys: Keys) -> Vault {
         let Self { db, header, slots } = self;
         let epoch = Cell::new(header.epoch);
-        Vault { db, keys, header, slots, epoch, in_doubt: Cell::new(false) }
+        let (in_doubt, verified) = (Cell::new(false), RefCell::default());
+        Vault { db, keys, header, slots, epoch, in_doubt, verified }
     }
 
     /// What is known about records without a key, by id. An edit of it by somebody who can
