@@ -63,29 +63,26 @@ impl<H: Host> Engine<H> {
             Ok(meta) => meta.clone(),
             Err(error) => return reply.disclose(Err(error)),
         };
-        if self.is_spent(&meta) {
-            return self.renew_session(meta.account, None, move |engine, renewed| match renewed {
-                Ok(_) => engine.reveal_now(id, field, purpose, reply),
-                Err(error) => reply.disclose(Err(error)),
-            });
+        // The parts of an S3 set are copied one after the other and must fit together.
+        if field.is_some() && meta.kind == CredentialKind::S3 {
+            return self.reveal_now(meta, field, purpose, reply);
         }
-        self.reveal_now(id, field, purpose, reply);
+        self.lasting(meta, move |engine, lasting| match lasting {
+            Ok(meta) => engine.reveal_now(meta, field, purpose, reply),
+            Err(error) => reply.disclose(Err(error)),
+        });
     }
 
     fn reveal_now(
         &mut self,
-        id: CredentialId,
+        meta: CredentialMeta,
         field: Option<Field>,
         purpose: Purpose,
         reply: Reply,
     ) {
-        let meta = match self.state.credential(id) {
-            Ok(meta) => meta.clone(),
-            Err(error) => return reply.disclose(Err(error)),
-        };
         let username = self.username_of(&meta);
         let keeper = self.keeper.clone();
-        let kind = meta.kind;
+        let (id, kind) = (meta.id, meta.kind);
         let read = async move { open(&keeper, id, kind).await };
         self.work(read, move |engine, secret| {
             let fields = secret.and_then(|secret| match field {
@@ -111,23 +108,10 @@ impl<H: Host> Engine<H> {
         purpose: Purpose,
         reply: Reply,
     ) {
-        let meta = match self.state.credential(id) {
-            Ok(meta) => meta.clone(),
-            Err(error) => return reply.disclose(Err(error)),
-        };
-        let keeper = self.keeper.clone();
-        let kind = meta.kind;
-        let read = async move { open(&keeper, id, kind).await };
-        self.work(read, move |engine, secret| {
-            let text = secret.and_then(|secret| match snippet {
-                Snippet::Env => install::env::render(&secret, meta.s3.as_ref()).ok_or_else(|| {
-                    Error::new(ErrorCode::InvalidInput, "this credential has no .env form")
-                }),
-            });
-            if text.is_ok() {
-                engine.note(event_of(purpose), &meta, Some(".env"));
-            }
-            reply.disclose(text.map(|text| Disclosure::Text(Disclosed::new(text))));
+        self.write_out(id, purpose, ".env".into(), reply, move |meta, secret| match snippet {
+            Snippet::Env => install::env::render(secret, meta.s3.as_ref()).ok_or_else(|| {
+                Error::new(ErrorCode::InvalidInput, "this credential has no .env form")
+            }),
         });
     }
 
@@ -139,7 +123,7 @@ impl<H: Host> Engine<H> {
         purpose: Purpose,
         reply: Reply,
     ) {
-        let ready = self.state.credential(id).cloned().and_then(|meta| {
+        let ready = self.state.credential(id).and_then(|meta| {
             let (platform, connection) = self.connection(meta.account)?;
             let mut all = platform.descriptor().templates.iter();
             let spec = all.find(|spec| spec.id == template && spec.of == meta.kind);
@@ -147,25 +131,46 @@ impl<H: Host> Engine<H> {
                 Error::new(ErrorCode::NotFound, "this credential has no such form")
                     .with("field", "template")
             })?;
-            Ok((meta, connection, text))
+            Ok((connection, self.username_of(meta), text))
         });
-        let (meta, connection, text) = match ready {
+        let (connection, username, text) = match ready {
             Ok(ready) => ready,
             Err(error) => return reply.disclose(Err(error)),
         };
-        let username = self.username_of(&meta);
-        let (keeper, kind) = (self.keeper.clone(), meta.kind);
-        let read = async move { open(&keeper, id, kind).await };
-        self.work(read, move |engine, secret| {
-            let text = secret.and_then(|secret| {
-                install::template::render(text, |name| {
-                    placeholder(name, &meta, username.as_deref(), &connection, &secret)
-                })
+        self.write_out(id, purpose, template, reply, move |meta, secret| {
+            install::template::render(text, |name| {
+                placeholder(name, meta, username.as_deref(), &connection, secret)
+            })
+        });
+    }
+
+    /// Hands a credential out whole, as a text in some form.
+    fn write_out(
+        &mut self,
+        id: CredentialId,
+        purpose: Purpose,
+        form: String,
+        reply: Reply,
+        render: impl FnOnce(&CredentialMeta, &CredentialSecret) -> Result<Secret> + Send + 'static,
+    ) {
+        let meta = match self.state.credential(id) {
+            Ok(meta) => meta.clone(),
+            Err(error) => return reply.disclose(Err(error)),
+        };
+        self.lasting(meta, move |engine, lasting| {
+            let meta = match lasting {
+                Ok(meta) => meta,
+                Err(error) => return reply.disclose(Err(error)),
+            };
+            let (keeper, kind) = (engine.keeper.clone(), meta.kind);
+            let read = async move { open(&keeper, id, kind).await };
+            engine.work(read, move |engine, secret| {
+                let text = secret.and_then(|secret| render(&meta, &secret));
+                if text.is_ok() {
+                    engine.note(event_of(purpose), &meta, Some(&form));
+                }
+                reply.disclose(text.map(|text| Disclosure::Text(Disclosed::new(text))));
             });
-            if text.is_ok() {
-                engine.note(event_of(purpose), &meta, Some(&template));
-            }
-            reply.disclose(text.map(|text| Disclosure::Text(Disclosed::new(text))));
         });
     }
 

@@ -1,30 +1,27 @@
 //! Requesting credentials: intent, one request, the secret stored first, then the rest.
 //!
-//! A lost answer never leads to a second request. What may have been made is looked for in the
-//! platform's list, and revoked only when it is surely ours ([`crate::issuance`]).
+//! A lost answer never leads to a second request: [`super::lost`] settles it.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::handle::Reply;
 use super::keeper::Keeper;
+use super::lost::{Lost, Settled, meta_of};
 use super::records::{put_credential, relabel};
+use super::rules::{check_lifetime, check_name, check_token_name};
 use super::sessions::open_access;
 use super::{Engine, fresh_id};
-use crate::api::{
-    ActivityKind, Answer, ExpiryInput, HistoryEvent, NAME_MAX, Support, TokenRequest,
-};
+use crate::api::{ActivityKind, Answer, HistoryEvent, Support, TokenRequest};
 use crate::clock::Clock;
-use crate::credential::{AccountId, CredentialKind, CredentialMeta, CredentialSecret, Id};
+use crate::credential::{AccountId, CredentialMeta, CredentialSecret, Id};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
-use crate::issuance::{Intent, Verdict, Wish, adopt_id, prepare, reconcile};
-use crate::platform::descriptor::Descriptor;
+use crate::issuance::{Intent, Wish, adopt_id, prepare};
 use crate::platform::{
     AnyPlatform, Asked, Auth, Finding, IssueOutcome, IssueRequest, IssuedToken, Operation,
-    Platform, PlatformError, RemoteToken, learn,
+    Platform, PlatformError, learn,
 };
 use crate::secret::Secret;
 use crate::session::Session;
@@ -71,7 +68,10 @@ impl<H: Host> Engine<H> {
             drop(permit);
             Ok(heard)
         };
-        self.work(job, move |engine, heard| engine.requested(activity, account, heard, reply));
+        self.work(job, move |engine, heard| {
+            let requested = engine.requested(activity, account, heard);
+            reply.answer(requested.and_then(|m| engine.view_of(m.id).map(Answer::Credential)));
+        });
     }
 
     /// What a request for a credential brought is in the vault, or it failed.
@@ -80,15 +80,12 @@ impl<H: Host> Engine<H> {
         activity: Id,
         account: AccountId,
         heard: Result<Heard<CredentialMeta>>,
-        reply: Reply,
-    ) {
+    ) -> Result<CredentialMeta> {
         self.end(activity);
-        let stored = heard.and_then(|heard| self.take_heard(account, heard));
-        reply.answer(stored.map(|meta| {
-            self.store_in_state(meta.clone());
-            self.note(HistoryEvent::Requested, &meta, None);
-            Answer::Credential(self.state.credential_view(self.clock.now(), &meta))
-        }));
+        let meta = heard.and_then(|heard| self.take_heard(account, heard))?;
+        self.store_in_state(meta.clone());
+        self.note(HistoryEvent::Requested, &meta, None);
+        Ok(meta)
     }
 
     fn check_request(&self, request: &TokenRequest) -> Result<()> {
@@ -318,103 +315,6 @@ impl TokenJob {
     }
 }
 
-/// What became of a request whose answer was lost.
-enum Settled {
-    /// The platform's list shows that nothing was made.
-    NotMade,
-    /// What was made is in the vault: the platform showed its key again.
-    Kept(Box<CredentialMeta>),
-    /// What the user must know.
-    Told(Error),
-}
-
-/// A request whose answer was lost.
-struct Lost<'a> {
-    keeper: &'a Keeper,
-    clock: &'a dyn Clock,
-    intent: &'a Intent,
-}
-
-impl Lost<'_> {
-    /// Looks for what was made. What is surely ours is kept where the platform shows its key
-    /// again, and revoked where its key is lost; more than one candidate is left alone and
-    /// shown.
-    async fn settle(&self, platform: AnyPlatform, session: &Session) -> Settled {
-        let Ok(listed) = platform.tokens(session, &self.intent.workspace).await else {
-            // The intent stays, and is settled when the platform answers again.
-            return Settled::Told(self.unknown(
-                "the answer was lost and the list cannot be read; nothing was sent twice",
-            ));
-        };
-        let told = match reconcile(self.intent, &listed) {
-            Verdict::NotMade => Settled::NotMade,
-            Verdict::Ours(token) => {
-                let id = token.id.clone().unwrap_or_default();
-                let read = platform.read_key(session, &self.intent.workspace, &id).await;
-                if let Ok((_, key)) = read {
-                    return self.keep(&token, key).await.map_or_else(Settled::Told, Settled::Kept);
-                }
-                match platform.revoke(session, &self.intent.workspace, &id).await {
-                    Ok(_) => Settled::Told(
-                        self.unknown("the answer was lost; the token that was made was revoked")
-                            .with("revoked", true)
-                            .with("token_id", id),
-                    ),
-                    Err(_) => {
-                        return Settled::Told(
-                            self.unknown("the answer was lost; a token may have been made"),
-                        );
-                    }
-                }
-            }
-            Verdict::Unclear(tokens) => {
-                let ids: Vec<&str> = tokens.iter().filter_map(|t| t.id.as_deref()).collect();
-                Settled::Told(
-                    self.unknown("the answer was lost, and more than one token may be the one")
-                        .with("candidates", ids.join(" ")),
-                )
-            }
-        };
-        // Settled; if this fails, it is settled once more at the next unlock.
-        let _ = self.keeper.commit(vec![Change::RemoveIntent { id: self.intent.id }]).await;
-        told
-    }
-
-    /// The token with the key that the platform showed again.
-    async fn keep(&self, token: &RemoteToken, key: Secret) -> Result<Box<CredentialMeta>> {
-        let meta = meta_of(self.intent, token, self.clock.now());
-        let put = put_credential(&meta, &CredentialSecret::ApiToken(key))?;
-        self.keeper.commit(vec![put, Change::RemoveIntent { id: self.intent.id }]).await?;
-        Ok(Box::new(meta))
-    }
-
-    fn unknown(&self, what: &str) -> Error {
-        Error::new(ErrorCode::OutcomeUnknown, what)
-            .with("name", &self.intent.name)
-            .with("workspace", &self.intent.workspace)
-    }
-}
-
-/// What is known of a token that a request made.
-fn meta_of(intent: &Intent, token: &RemoteToken, now: Timestamp) -> CredentialMeta {
-    CredentialMeta {
-        id: intent.id,
-        kind: CredentialKind::ApiToken,
-        name: intent.name.clone(),
-        account: intent.account,
-        workspace: intent.workspace.clone(),
-        platform_id: token.id.clone(),
-        created: token.created.or(Some(now)),
-        expires: token.expires,
-        end_confirmed: token.expires.is_some(),
-        revoked: None,
-        verified: None,
-        s3: None,
-        permissions: token.permissions.clone(),
-        owner: None,
-    }
-}
-
 /// A key that may not list may still issue; anything else stops before the request.
 fn may_issue_without_list(error: &PlatformError) -> bool {
     matches!(
@@ -425,48 +325,4 @@ fn may_issue_without_list(error: &PlatformError) -> bool {
 
 pub(super) fn cancelled_error() -> Error {
     Error::new(ErrorCode::Cancelled, "the request was cancelled before anything was made")
-}
-
-/// A name as it is sent to the platform: 1 to 128 characters, and no control characters.
-pub(super) fn check_name(name: &str) -> Result<()> {
-    let length = name.chars().count();
-    if (1..=NAME_MAX).contains(&length)
-        && !name.trim().is_empty()
-        && !name.chars().any(char::is_control)
-    {
-        return Ok(());
-    }
-    Err(Error::new(ErrorCode::InvalidName, format!("a name has 1 to {NAME_MAX} characters"))
-        .with("field", "name")
-        .with("max", NAME_MAX))
-}
-
-/// A name as the platform takes it: where it is the token's id, only `a-z 0-9 _ -`.
-pub(super) fn check_token_name(descriptor: &Descriptor, name: &str) -> Result<()> {
-    let fine = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
-    let (length, max) = (name.chars().count(), descriptor.name_max);
-    if length > max || (descriptor.names_are_ids && !name.chars().all(fine)) {
-        let rule = if descriptor.names_are_ids { " of a-z, 0-9, _ and -" } else { "" };
-        let told = format!("a name has 1 to {max} characters{rule}");
-        return Err(Error::new(ErrorCode::InvalidName, told)
-            .with("field", "name")
-            .with("max", max));
-    }
-    Ok(())
-}
-
-/// A lifetime within the platform's bounds; none where its tokens have no end.
-pub(super) fn check_lifetime(descriptor: &Descriptor, lifetime: Option<u32>) -> Result<()> {
-    let wrong = |what: &str| Error::new(ErrorCode::InvalidLifetime, what).with("field", "lifetime");
-    match (descriptor.lifetime, lifetime) {
-        (Some(range), Some(asked)) if (range.min..=range.max).contains(&asked) => Ok(()),
-        (Some(range), _) => {
-            let unit = if descriptor.expiry == ExpiryInput::Hours { "hours" } else { "days" };
-            let told = format!("a token lasts {} to {} {unit} here", range.min, range.max);
-            let told = wrong(&told).with("min", range.min).with("max", range.max);
-            Err(told.with("unit", unit))
-        }
-        (None, None) => Ok(()),
-        (None, Some(_)) => Err(wrong("tokens of this platform have no end to choose")),
-    }
 }

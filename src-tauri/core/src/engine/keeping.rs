@@ -6,9 +6,10 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use super::handle::Reply;
-use super::issuing::{Heard, check_name};
+use super::issuing::Heard;
 use super::keeper::Keeper;
 use super::records::{put_credential, relabel};
+use super::rules::check_name;
 use super::sessions::{Access, open_access, session_of};
 use super::{Engine, disclosing, fresh_id};
 use crate::api::{

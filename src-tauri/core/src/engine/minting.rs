@@ -9,7 +9,7 @@ use super::keeper::Keeper;
 use super::records::put_credential;
 use super::sessions::{Access, open_access};
 use super::{Engine, fresh_id};
-use crate::api::{ActivityKind, Support, WorkspaceView};
+use crate::api::{ActivityKind, Answer, Support, WorkspaceView};
 use crate::credential::{AccountId, CredentialKind, CredentialMeta, Id, S3Location};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Host;
@@ -23,6 +23,19 @@ impl<H: Host> Engine<H> {
         activity: Option<Id>,
         reply: Reply,
     ) {
+        self.mint_s3(account, workspace, activity, |engine, minted| {
+            reply.answer(minted.and_then(|meta| engine.view_of(meta.id).map(Answer::Credential)));
+        });
+    }
+
+    /// Has the platform mint S3 credentials of a workspace, in the place of those there are.
+    pub(super) fn mint_s3(
+        &mut self,
+        account: AccountId,
+        workspace: String,
+        activity: Option<Id>,
+        then: impl FnOnce(&mut Self, Result<CredentialMeta>) + Send + 'static,
+    ) {
         let ready = self
             .state
             .need_open()
@@ -31,7 +44,7 @@ impl<H: Host> Engine<H> {
             .and_then(|access| Ok((access, self.keeper.permit()?)));
         let (access, permit) = match ready {
             Ok(ready) => ready,
-            Err(error) => return reply.answer(Err(error)),
+            Err(error) => return then(self, Err(error)),
         };
         let kind = ActivityKind::RequestS3;
         let (activity, cancelled) = self.begin(activity, kind, Some(account), None);
@@ -52,7 +65,10 @@ impl<H: Host> Engine<H> {
             drop(permit);
             Ok(Heard { auth, learned, outcome })
         };
-        self.work(job, move |engine, heard| engine.requested(activity, account, heard, reply));
+        self.work(job, move |engine, heard| {
+            let minted = engine.requested(activity, account, heard);
+            then(engine, minted);
+        });
     }
 
     fn check_s3(&self, account: AccountId) -> Result<()> {
