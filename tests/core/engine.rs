@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use wayleave_core::api::{
     AccountView, Answer, Ask, Confide, CredentialState, CredentialView, Disclosure, HistoryEvent,
-    NewAccount, OnForget, PastedKey, Purpose, SignInState, SignInWay, Snapshot, TokenRequest,
-    VaultState,
+    NewAccount, OnForget, PastedKey, Purpose, Settings, SignInState, SignInWay, Snapshot, Snippet,
+    TokenRequest, VaultState,
 };
 use wayleave_core::clock::{Clock, FakeClock, SystemClock};
 use wayleave_core::credential::{AccountId, CredentialId, Field};
@@ -369,6 +369,56 @@ async fn each_warning_comes_once_locked_and_across_restarts() {
     for notice in world.host.notices() {
         assert!(!format!("{notice:?}").contains("secret name"), "{notice:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s3_credentials_that_are_about_to_end_are_renewed_before_they_are_handed_out() {
+    let clock = FakeClock::at(SystemClock.now());
+    let world = World::at(Arc::new(clock.clone())).await;
+    let account = world.ready().await;
+    let never = Settings { lock_after: None, ..Settings::default() };
+    world.ask(Ask::SetSettings(never)).await;
+    let short = |seconds| world.sandbox.control(Control::S3Lifetime { seconds }).expect("a life");
+    let minted = || world.sandbox.seen().iter().filter(|s| s.path.ends_with("/s3-tokens")).count();
+    let render = |credential| Confide::Render {
+        credential,
+        snippet: Snippet::Env,
+        purpose: Purpose::Output,
+    };
+    let written = async |credential| match world.handle.confide(render(credential)).await {
+        Ok(Disclosure::Text(text)) => Ok(text.expose_text().expect("text").to_owned()),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.code),
+    };
+    let request = || Ask::RequestS3 { account, workspace: WORKSPACE.into(), activity: None };
+
+    short(Some(300));
+    let Answer::Credential(set) = world.ask(request()).await else { panic!("no credential") };
+    let key_id = world.reveal(set.id, Field::AccessKeyId).await;
+    assert_eq!(minted(), 1, "a part by itself belongs to the parts that were copied before");
+    short(None);
+    let renewed = written(set.id).await.expect("the set");
+    assert_eq!(minted(), 2, "renewed first");
+    assert!(!renewed.contains(&key_id), "what is handed out is the renewed set");
+    assert_eq!(written(set.id).await, Ok(renewed), "one that lasts is handed out as it is");
+    assert_eq!(minted(), 2);
+    let all = world.snapshot().await.credentials;
+    assert_eq!(all.iter().map(|c| c.id).collect::<Vec<_>>(), [set.id], "in its own place");
+
+    // The platform does not answer: the set is used to its end, and not beyond it.
+    short(Some(300));
+    world.ask(request()).await;
+    let last = world.reveal(set.id, Field::AccessKeyId).await;
+    let down = Effect::Answer {
+        status: 503,
+        content_type: "text/plain".into(),
+        body: "down".into(),
+        headers: vec![],
+    };
+    world.sandbox.rule(Some("POST"), "/api/*/me/s3-tokens", None, down);
+    assert!(written(set.id).await.expect("the set").contains(&last));
+    clock.advance(Duration::from_mins(6));
+    assert_eq!(written(set.id).await, Err(ErrorCode::PlatformUnavailable));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
