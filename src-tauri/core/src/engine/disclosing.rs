@@ -1,12 +1,11 @@
-//! The few places where a secret leaves the agent, and the history that remembers them.
+//! The few places where a secret leaves the agent.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::handle::Reply;
 use super::keeper::Keeper;
-use super::records::label;
 use super::{Engine, fresh_id};
-use crate::api::{Answer, Disclosure, HistoryEvent, HistoryView, Purpose, VaultState};
+use crate::api::{Answer, Disclosure, HistoryEvent, Purpose};
 use crate::credential::{
     CredentialId, CredentialKind, CredentialMeta, CredentialSecret, Field, Snippet,
 };
@@ -15,7 +14,6 @@ use crate::host::Host;
 use crate::install;
 use crate::platform::{Connection, Platform as _};
 use crate::secret::{Disclosed, Secret};
-use crate::vault::{Change, RecordKind};
 
 /// How long a ticket for QGIS is good.
 const TICKET_LIFE: SignedDuration = SignedDuration::from_mins(5);
@@ -263,69 +261,6 @@ impl<H: Host> Engine<H> {
 
     fn username_of(&self, meta: &CredentialMeta) -> Option<String> {
         self.state.accounts.get(&meta.account).and_then(|account| account.meta.username.clone())
-    }
-
-    pub(super) fn history(&mut self, of: Option<CredentialId>, reply: Reply) {
-        if let Err(error) = self.state.need_open() {
-            return reply.answer(Err(error));
-        }
-        let keeper = self.keeper.clone();
-        let read = async move {
-            keeper
-                .run(move |kept| {
-                    let mut rows: Vec<HistoryView> = Vec::new();
-                    for record in kept.vault.open()?.list()? {
-                        if record.kind == RecordKind::History {
-                            rows.push(label(&record)?);
-                        }
-                    }
-                    rows.retain(|row| of.is_none() || row.credential == of);
-                    rows.sort_by_key(|row| std::cmp::Reverse(row.at));
-                    Ok(rows)
-                })
-                .await
-        };
-        self.work(read, |_, rows: Result<_>| reply.answer(rows.map(Answer::History)));
-    }
-
-    /// Writes a line of history; nobody waits for it.
-    pub(super) fn note(
-        &mut self,
-        event: HistoryEvent,
-        meta: &CredentialMeta,
-        detail: Option<&str>,
-    ) {
-        if self.state.vault.state != VaultState::Unlocked {
-            return;
-        }
-        let Some(line) = self.history_line(event, meta, detail) else { return };
-        self.work(self.keeper.commit_later(vec![line]), Self::tell_when_lost);
-    }
-
-    /// A line of history, for a commit that holds more.
-    pub(super) fn history_line(
-        &self,
-        event: HistoryEvent,
-        meta: &CredentialMeta,
-        detail: Option<&str>,
-    ) -> Option<Change> {
-        let line = HistoryView {
-            at: self.clock.now(),
-            event,
-            credential: Some(meta.id),
-            name: meta.name.clone(),
-            workspace: meta.workspace.clone(),
-            platform_id: meta.platform_id.clone(),
-            expires: meta.expires,
-            detail: detail.map(Into::into),
-        };
-        Some(Change::Put {
-            id: fresh_id(),
-            kind: RecordKind::History,
-            expires: None,
-            label: Secret::new(serde_json::to_vec(&line).ok()?),
-            body: Secret::new(Vec::new()),
-        })
     }
 }
 

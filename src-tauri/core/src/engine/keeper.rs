@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::history::forget_old_uses;
 use super::state::minute;
 use crate::api::{VaultState, VaultView};
 use crate::credential::CredentialKind;
@@ -131,6 +132,10 @@ fn write_down(later: &mut Vec<Waiting>, kept: &mut Kept) {
     let (changes, told): (Vec<_>, Vec<_>) =
         later.drain(..).map(|Waiting(changes, told)| (changes, told)).unzip();
     let outcome = kept.commit(changes.into_iter().flatten().collect());
+    if let Err(error) = kept.vault.open().and_then(forget_old_uses) {
+        // Tried again with the next line.
+        log::warn!("old lines of history stay: {:?}", error.code);
+    }
     for who in told {
         // Whoever asked may not wait any more.
         let _ = who.send(outcome.clone());

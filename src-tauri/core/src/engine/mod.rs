@@ -11,6 +11,7 @@ mod comparing;
 mod disclosing;
 mod exchanging;
 mod handle;
+mod history;
 mod issuing;
 mod keeper;
 mod keeping;

@@ -110,6 +110,13 @@ impl Vault {
         })
     }
 
+    /// How many records of a kind there are.
+    pub fn count(&self, kind: RecordKind) -> Result<usize, VaultError> {
+        self.read(|contents| {
+            Ok(contents.records.values().filter(|row| row.kind == kind.stored()).count())
+        })
+    }
+
     /// The body of one record.
     pub fn reveal(&self, id: Id) -> Result<Secret, VaultError> {
         self.read(|contents| {
