@@ -12,7 +12,7 @@ use tauri::{
 };
 use wayleave_core::api::{SlotKind, Snapshot, Theme};
 use wayleave_core::error::{Error, Result};
-use webkit2gtk::{HitTestResultExt, WebViewExt};
+use webkit2gtk::{HardwareAccelerationPolicy, HitTestResultExt, SettingsExt, WebViewExt};
 
 use crate::link::{Link, hold, now};
 use crate::{quit, tray, words};
@@ -157,13 +157,19 @@ fn closed_in(
         .disable_drag_drop_handler()
         .zoom_hotkeys_enabled(true)
         .build()
-        .and_then(|window| window.with_webview(without_menu).map(|()| window));
+        .and_then(|window| window.with_webview(furnish).map(|()| window));
     window.map_err(|e| Error::internal(format!("the window cannot be made: {e}")))
 }
 
-/// The context menu is WebKit's, not ours; in a text field it has paste.
-fn without_menu(webview: tauri::webview::PlatformWebview) {
-    webview.inner().connect_context_menu(|_, _, _, hit| !hit.context_is_editable());
+/// The context menu is WebKit's, not ours; in a text field it has paste. And pages of text and
+/// fields are drawn without the graphics card: starting its driver in the web process takes longer
+/// than drawing them (CHANGELOG has the figures of `make bench`).
+fn furnish(webview: tauri::webview::PlatformWebview) {
+    let view = webview.inner();
+    view.connect_context_menu(|_, _, _, hit| !hit.context_is_editable());
+    if let Some(settings) = view.settings() {
+        settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+    }
 }
 
 fn is_own_page(url: &Url) -> bool {
