@@ -19,6 +19,7 @@ mod lasting;
 mod lost;
 mod minting;
 mod opening;
+mod pasting;
 mod records;
 mod rules;
 mod sessions;
