@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use crate::home::{Home, PASSPHRASE};
+use crate::home::{Home, PASSPHRASE, WAYLEAVE};
 
 #[test]
 fn the_vault_is_made_opened_and_closed() {
@@ -53,6 +54,22 @@ fn what_is_wrong_on_the_command_line_ends_with_2() {
 }
 
 #[test]
+fn the_agent_keeps_nothing_that_its_starter_had_open() {
+    let home = Home::new();
+    let lock = home.path().join("lock");
+    let script = "exec 9>\"$1\"; flock 9; \"$2\" status > \"$1.said\"";
+    let ran = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .args([lock.as_os_str(), WAYLEAVE.as_ref()])
+        .env("WAYLEAVE_HOME", home.path().join("w"))
+        .status();
+    assert!(ran.expect("a shell").success());
+    assert!(home.json(&["agent", "status"])["running"].as_bool().unwrap(), "one was started");
+    let free = Command::new("flock").arg("--nonblock").arg(&lock).arg("true").status();
+    assert!(free.expect("flock").success(), "the script's lock went with the script");
+}
+
+#[test]
 fn errors_are_told_as_text_too() {
     let home = Home::new();
     home.init();
@@ -98,7 +115,7 @@ fn an_agent_that_ended_is_started_again() {
     let home = Home::new();
     home.init();
     let pid = home.json(&["agent", "status"])["pid"].as_u64().expect("runs");
-    let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
     assert!(killed.expect("kill").success());
     // A connection that a dying agent still took breaks, and nothing is asked twice.
     let mut told = String::new();
