@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Done, Failure};
+use crate::later::Later;
 use crate::{
     account, agent, clipboard, credential, disclose, home, manual, output, qgis, sign_in, token,
     vault,
@@ -45,71 +46,71 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make the vault
-    Init(vault::Init),
+    Init(Later<vault::Init>),
     /// Open the vault
-    Unlock(vault::Unlock),
+    Unlock(Later<vault::Unlock>),
     /// Close the vault to everybody
     Lock,
     /// Where things stand
-    Status(home::StatusOptions),
+    Status(Later<home::StatusOptions>),
     /// The platforms there are: what to give, what each can do
     Platforms,
     /// Who is signed in where
     #[command(subcommand)]
-    Account(account::Verb),
+    Account(Later<account::Verb>),
     /// Sign in to a platform
-    SignIn(sign_in::Options),
+    SignIn(Later<sign_in::Options>),
     /// End a session
-    SignOut(sign_in::SignOut),
+    SignOut(Later<sign_in::SignOut>),
     /// The workspaces of an account
-    Workspaces(account::Named),
+    Workspaces(Later<account::Named>),
     /// API tokens: request, list, revoke
     #[command(subcommand)]
-    Token(token::Verb),
+    Token(Later<token::Verb>),
     /// Temporary S3 credentials
     #[command(subcommand)]
-    S3(token::S3Verb),
+    S3(Later<token::S3Verb>),
     /// Session tokens that a key is exchanged for
     #[command(subcommand)]
-    Session(token::SessionVerb),
+    Session(Later<token::SessionVerb>),
     /// The credentials in the vault
-    List(credential::ListOptions),
+    List(Later<credential::ListOptions>),
     /// One credential, without its secret
-    Show(credential::Selected),
+    Show(Later<credential::Selected>),
     /// Print a secret
-    Reveal(disclose::RevealOptions),
+    Reveal(Later<disclose::RevealOptions>),
     /// Put a secret on the clipboard, for a while
-    Copy(clipboard::Options),
+    Copy(Later<clipboard::Options>),
     /// Ask the platform whether it accepts a credential
-    Verify(credential::VerifyOptions),
+    Verify(Later<credential::VerifyOptions>),
     /// Take a credential out of the vault
-    Forget(credential::ForgetOptions),
+    Forget(Later<credential::ForgetOptions>),
     /// Give a credential another name, here only
-    Rename(credential::RenameOptions),
+    Rename(Later<credential::RenameOptions>),
     /// Print a credential as .env lines
-    Env(credential::Selected),
+    Env(Later<credential::Selected>),
     /// Print a credential as a ready piece of configuration
-    Render(disclose::RenderOptions),
+    Render(Later<disclose::RenderOptions>),
     /// What happened, newest first
-    History(credential::HistoryOptions),
+    History(Later<credential::HistoryOptions>),
     /// Put a token into QGIS
     #[command(subcommand)]
-    Qgis(qgis::Verb),
+    Qgis(Later<qgis::Verb>),
     /// The vault file
     #[command(subcommand)]
-    Vault(vault::Verb),
+    Vault(Later<vault::Verb>),
     /// The process that owns the vault
     #[command(subcommand)]
-    Agent(agent::Verb),
+    Agent(Later<agent::Verb>),
     /// Print completions for a shell
-    Completions(manual::CompletionsOptions),
+    Completions(Later<manual::CompletionsOptions>),
     /// Print the manual page
-    Man(manual::ManOptions),
+    Man(Later<manual::ManOptions>),
     /// Help on a verb, or on `exit-codes`
-    Help(manual::HelpOptions),
+    Help(Later<manual::HelpOptions>),
     /// Holds the clipboard; started by `copy`
     #[command(hide = true)]
-    ClipboardHolder(clipboard::HolderOptions),
+    ClipboardHolder(Later<clipboard::HolderOptions>),
 }
 
 impl Arguments {
@@ -133,10 +134,10 @@ impl Arguments {
     pub fn run(self) -> Done {
         match self.verb {
             // The manual needs no agent, and the agent is no client of itself.
-            Some(Verb::Completions(options)) => options.run(),
-            Some(Verb::Man(options)) => options.run(),
-            Some(Verb::Help(options)) => options.run(),
-            Some(Verb::Agent(agent::Verb::Run)) => agent::run(),
+            Some(Verb::Completions(Later(options))) => options.run(),
+            Some(Verb::Man(Later(options))) => options.run(),
+            Some(Verb::Help(Later(options))) => options.run(),
+            Some(Verb::Agent(Later(agent::Verb::Run))) => agent::run(),
             Some(verb) => verb.run(&Context::new(self.common)?),
             None => home::stand(&Context::new(self.common)?),
         }
@@ -152,35 +153,35 @@ fn one_line(e: &clap::Error) -> String {
 impl Verb {
     fn run(self, context: &Context) -> Done {
         match self {
-            Self::Init(options) => options.run(context),
-            Self::Unlock(options) => options.run(context),
+            Self::Init(Later(options)) => options.run(context),
+            Self::Unlock(Later(options)) => options.run(context),
             Self::Lock => vault::lock(context),
-            Self::Status(options) => options.run(context),
+            Self::Status(Later(options)) => options.run(context),
             Self::Platforms => account::platforms(context),
-            Self::Account(verb) => verb.run(context),
-            Self::SignIn(options) => options.run(context),
-            Self::SignOut(options) => options.run(context),
-            Self::Workspaces(named) => account::workspaces(context, &named),
-            Self::Token(verb) => verb.run(context),
-            Self::S3(verb) => verb.run(context),
-            Self::Session(verb) => verb.run(context),
-            Self::List(options) => options.run(context),
-            Self::Show(selected) => credential::show(context, &selected),
-            Self::Reveal(options) => options.run(context),
-            Self::Copy(options) => options.run(context),
-            Self::Verify(options) => options.run(context),
-            Self::Forget(options) => options.run(context),
-            Self::Rename(options) => options.run(context),
-            Self::Env(selected) => disclose::env(context, &selected),
-            Self::Render(options) => options.run(context),
-            Self::History(options) => options.run(context),
-            Self::Qgis(verb) => verb.run(context),
-            Self::Vault(verb) => verb.run(context),
-            Self::Agent(verb) => verb.run(context),
-            Self::Completions(options) => options.run(),
-            Self::Man(options) => options.run(),
-            Self::Help(options) => options.run(),
-            Self::ClipboardHolder(options) => clipboard::hold(context, &options),
+            Self::Account(Later(verb)) => verb.run(context),
+            Self::SignIn(Later(options)) => options.run(context),
+            Self::SignOut(Later(options)) => options.run(context),
+            Self::Workspaces(Later(named)) => account::workspaces(context, &named),
+            Self::Token(Later(verb)) => verb.run(context),
+            Self::S3(Later(verb)) => verb.run(context),
+            Self::Session(Later(verb)) => verb.run(context),
+            Self::List(Later(options)) => options.run(context),
+            Self::Show(Later(selected)) => credential::show(context, &selected),
+            Self::Reveal(Later(options)) => options.run(context),
+            Self::Copy(Later(options)) => options.run(context),
+            Self::Verify(Later(options)) => options.run(context),
+            Self::Forget(Later(options)) => options.run(context),
+            Self::Rename(Later(options)) => options.run(context),
+            Self::Env(Later(selected)) => disclose::env(context, &selected),
+            Self::Render(Later(options)) => options.run(context),
+            Self::History(Later(options)) => options.run(context),
+            Self::Qgis(Later(verb)) => verb.run(context),
+            Self::Vault(Later(verb)) => verb.run(context),
+            Self::Agent(Later(verb)) => verb.run(context),
+            Self::Completions(Later(options)) => options.run(),
+            Self::Man(Later(options)) => options.run(),
+            Self::Help(Later(options)) => options.run(),
+            Self::ClipboardHolder(Later(options)) => clipboard::hold(context, &options),
         }
     }
 }

@@ -14,6 +14,7 @@ mod exit;
 mod failure;
 mod harden;
 mod home;
+mod later;
 mod manual;
 mod output;
 mod prompt;
