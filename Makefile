@@ -144,7 +144,8 @@ test-stack: packages-test ## sign-in, keys and S3 judged by the true hub in smal
 
 stack-suites: stack ui
 	cargo build --quiet --workspace --features $(TEST_FEATURES),e2e --bins
-	tests/stack/run.sh $(PROGRAMS) "$(STACK_RUN)"
+	cargo test --quiet --workspace --features $(TEST_FEATURES),e2e --test platforms --no-run
+	FEATURES=$(TEST_FEATURES),e2e tests/stack/run.sh $(PROGRAMS) "$(STACK_RUN)"
 
 # --- packaging --------------------------------------------------------------------------------------------------------
 .PHONY: package

@@ -33,7 +33,7 @@ pub async fn deliver(address: &str) -> (u16, String) {
 }
 
 /// Logs in at the flow's address; returns where the provider leads.
-async fn log_in(world: &World, flow: &BrowserFlow) -> String {
+pub async fn log_in(world: &World, flow: &BrowserFlow) -> String {
     let mut browser = Browser::new(&world.sandbox);
     let page = browser.go(flow.url.as_str(), None).await;
     let done = browser.log_in(&page, DEMO.username, DEMO.password).await;
@@ -41,7 +41,7 @@ async fn log_in(world: &World, flow: &BrowserFlow) -> String {
 }
 
 /// A parameter of the flow's address.
-fn parameter(flow: &BrowserFlow, name: &str) -> String {
+pub fn parameter(flow: &BrowserFlow, name: &str) -> String {
     let pair = flow.url.query_pairs().find(|(key, _)| key == name);
     pair.map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
@@ -54,12 +54,6 @@ impl World {
         let (grant, (status, _)) = tokio::join!(flow.finish(&self.http), deliver(&back));
         assert_eq!(status, 200);
         grant
-    }
-
-    /// A browser sign-in that waits: its redirect, its state and itself.
-    pub async fn flow(&self) -> (String, String, BrowserFlow) {
-        let flow = BrowserFlow::open(&self.http, &self.connection, false).await.expect("a flow");
-        (parameter(&flow, "redirect_uri"), parameter(&flow, "state"), flow)
     }
 
     /// A session got with the browser.

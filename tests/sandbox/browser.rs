@@ -24,7 +24,12 @@ pub struct Page {
 
 impl Browser {
     pub fn new(sandbox: &Sandbox) -> Self {
-        Self { client: crate::client(), jar: BTreeMap::new(), hub: sandbox.hub_url().to_owned() }
+        Self::at(sandbox.hub_url(), crate::client())
+    }
+
+    /// A browser for the hub at this origin, with a client that follows nothing.
+    pub fn at(hub: &str, client: reqwest::Client) -> Self {
+        Self { client, jar: BTreeMap::new(), hub: hub.to_owned() }
     }
 
     fn absolute(&self, url: &str) -> String {
@@ -39,10 +44,11 @@ impl Browser {
     }
 
     fn keep(&mut self, line: &str) {
-        let mut parts = line.split("; ");
+        let mut parts = line.split(';').map(str::trim);
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
         let rest: Vec<&str> = parts.collect();
-        assert!(!rest.contains(&"Secure"), "loopback http would lose it: {name}");
+        let kept = self.hub.starts_with("https:") || !rest.contains(&"Secure");
+        assert!(kept, "loopback http would lose it: {name}");
         let path = rest.iter().find_map(|p| p.strip_prefix("Path=")).expect("a path");
         let key = (path.to_owned(), name.to_owned());
         if rest.contains(&"Max-Age=0") {

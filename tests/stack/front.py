@@ -2,9 +2,9 @@
 """The hub's front server in small: TLS on one origin, and behind it Keycloak, oauth2-proxy and the API.
 
 It stands for the hub's ingress: `/keycloak/` goes to Keycloak, a call with an API token (`454f4448…`) to the API, everything else
-through oauth2-proxy. For the suites it also notes every request, and disturbs those that a rule names: holds them before or
-after the server saw them, loses the answer, changes a text in it.
-    usage: front.py CONFIG.json      {"listen", "controls", "certificate", "key", "keycloak", "proxy", "api", "log"}
+through oauth2-proxy. On a port of its own it also stands before the object store. For the suites it notes every request, and
+disturbs those that a rule names: holds them before or after the server saw them, loses or cuts the answer, changes a text in it.
+    usage: front.py CONFIG.json      {"listen", "listen_store", "controls", "certificate", "key", "keycloak", "proxy", "api", "s3", "log"}
 """
 import http.client
 import http.server
@@ -109,6 +109,7 @@ class Front(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     config = None
     log = None
+    name = "hub"
 
     def upstream(self, path):
         if path.startswith("/keycloak/"):
@@ -119,7 +120,7 @@ class Front(http.server.BaseHTTPRequestHandler):
     def handle_request(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
-        row = RULES.note({"method": self.command, "path": path, "status": 0, "at": time.time(), "answered": 0,
+        row = RULES.note({"method": self.command, "path": path, "to": self.name, "status": 0, "at": time.time(), "answered": 0,
                           "grant": (re.findall(rb"grant_type=([^&]+)", body) or [b""])[0].decode("latin-1"),
                           "headers": sorted(name.lower() for name in self.headers.keys()),
                           "cookies": re.findall(r"(?:^|; )([^=;]+)=", self.headers.get("Cookie", ""))})
@@ -166,7 +167,9 @@ class Front(http.server.BaseHTTPRequestHandler):
                 return self.drop()
         if do == "drop_after":
             return self.drop()
-        return self.reply(status, headers, answer)
+        self.reply(status, headers, answer, rule["bytes"] if do == "cut" else None)
+        if do == "cut":
+            self.drop()
 
     def ask(self, body, path):
         """One request to whom it concerns, as an ingress passes it on."""
@@ -185,7 +188,8 @@ class Front(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def reply(self, status, headers, body):
+    def reply(self, status, headers, body, cut=None):
+        """With `cut`, so many bytes of the body that its head announces."""
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in HOP | {"content-length"}:
@@ -194,7 +198,7 @@ class Front(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[:cut])
 
     def drop(self):
         """The connection ends without an answer."""
@@ -205,6 +209,14 @@ class Front(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class Store(Front):
+    """The same before the object store and its token service."""
+    name = "store"
+
+    def upstream(self, path):
+        return self.config["s3"]
 
 
 class Controls(http.server.BaseHTTPRequestHandler):
@@ -250,6 +262,8 @@ def main():
     context.load_cert_chain(config["certificate"], config["key"])
     controls = Server(config["controls"], Controls)
     threading.Thread(target=controls.serve_forever, daemon=True).start()
+    store = Server(config["listen_store"], Store, context)
+    threading.Thread(target=store.serve_forever, daemon=True).start()
     Server(config["listen"], Front, context).serve_forever()
 
 

@@ -13,6 +13,8 @@ PEOPLE = {
 }
 # The sandbox's own subjects, which the tokens' owners are named by.
 SUBJECTS = {"demo": "7d2f5b1a-1111-4222-8333-944455556666", "ada": "8e3f6c2b-2222-4333-8444-a55566667777"}
+# Somebody of whom the API knows nothing, and for whom the store has no policy.
+GUEST = ("guest", "guest-demo-password")
 CALLBACK = "http://127.0.0.1/callback"
 BUILT_IN = ["basic", "profile", "email", "roles", "web-origins", "acr"]
 
@@ -107,6 +109,7 @@ def clients(hub):
         desktop("desktop-device-short", **{"oauth2.device.code.lifespan": "6"}),
         desktop("desktop-localhost", redirects=["http://localhost/callback"]),
         desktop("desktop-other-path", redirects=["http://127.0.0.1/other"]),
+        desktop("desktop-brief", audiences=False, access_token_lifespan="8"),
         desktop("desktop-fixed-port", redirects=["http://127.0.0.1:7777/callback"]),
     ]
 
@@ -120,6 +123,13 @@ def person(name):
                            "billing-accounts": [str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}-{n}")) for n in range(24)]},
             "realmRoles": ["default-roles-eodhp", *(["offline_access"] if may_stay else [])],
             "credentials": [{"type": "password", "value": password, "temporary": False}]}
+
+
+def guest():
+    attributes = {"workspaces": [], "workspaces-owned": []}
+    return {**person("demo"), "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, GUEST[0])), "username": GUEST[0], "email": f"{GUEST[0]}@example.org",
+            "firstName": "Guest", "groups": [], "attributes": attributes,
+            "credentials": [{"type": "password", "value": GUEST[1], "temporary": False}]}
 
 
 def user_profile():
@@ -147,5 +157,5 @@ def realm(hub):
         "defaultDefaultClientScopes": [*BUILT_IN, "eodh-claims", "eodh-audiences"],
         "defaultOptionalClientScopes": ["offline_access", "workspace"],
         "scopeMappings": [{"clientScope": "offline_access", "roles": ["offline_access"]}],
-        "clients": clients(hub), "users": [person(name) for name in PEOPLE],
+        "clients": clients(hub), "users": [*(person(name) for name in PEOPLE), guest()],
     }

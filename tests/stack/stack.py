@@ -187,9 +187,10 @@ class Stack:
         self.await_ready("proxy", child, lambda: answers(f"{self.proxy}/ping"))
 
     def start_front(self):
-        config = {"listen": int(self.hub.rpartition(":")[2]), "controls": int(self.front_controls.rpartition(":")[2]),
+        config = {"listen": int(self.hub.rpartition(":")[2]), "listen_store": int(self.store.rpartition(":")[2]),
+                  "controls": int(self.front_controls.rpartition(":")[2]),
                   "certificate": self.certificate, "key": self.key, "keycloak": self.keycloak, "proxy": self.proxy,
-                  "api": self.api, "log": str(RUN / "front-access.log")}
+                  "api": self.api, "s3": self.s3, "log": str(RUN / "front-access.log")}
         (RUN / "front.json").write_text(json.dumps(config))
         child = self.spawn("front", [sys.executable, HERE / "front.py", RUN / "front.json"])
         port = int(self.hub.rpartition(":")[2])
@@ -264,13 +265,14 @@ def pristine_is_current():
 
 
 def fresh_state(programs):
-    ports = free_ports(7)
+    ports = free_ports(8)
     at = [f"http://127.0.0.1:{port}" for port in ports]
     hub = f"https://127.0.0.1:{ports[0]}"
     certificate, key, authority, bundle = make_certificates(RUN / "tls")
     return {"hub": hub, "issuer": f"{hub}/keycloak/realms/eodhp", "keycloak": at[1], "proxy": at[2], "api": at[3], "s3": at[4],
-            "controls": at[5], "front_controls": at[6], "certificate": str(certificate), "key": str(key),
-            "authority": str(authority), "bundle": str(bundle), "programs": str(programs), "pids": {}}
+            "controls": at[5], "front_controls": at[6], "store": f"https://127.0.0.1:{ports[7]}",
+            "certificate": str(certificate), "key": str(key), "authority": str(authority), "bundle": str(bundle),
+            "programs": str(programs), "pids": {}}
 
 
 def up(programs):

@@ -44,7 +44,7 @@ macro_rules! eodh {
     };
 }
 
-struct PostsAgain;
+pub struct PostsAgain;
 
 impl Adapter for PostsAgain {
     eodh!();

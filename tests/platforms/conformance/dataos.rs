@@ -8,6 +8,7 @@ use wayleave_core::session::Session;
 use wayleave_sandbox::{DEMO, Sandbox};
 
 use super::case::{Case, Later, Verdict, want};
+use super::stack::Running;
 use super::wire::{FIRST, Row, SECOND, Wire, connect, fixture_of};
 use crate::stub::{Got, Reply, json, page};
 
@@ -47,6 +48,10 @@ impl Wire for DataOs {
     fn in_sandbox(&self, sandbox: &Sandbox, http: &Http) -> (Session, &'static str) {
         let key = Secret::from_text(sandbox.first_keys(DEMO).dataos);
         (Session::for_key(key, connect(self, sandbox.hub_url()), http.clone()), "demo")
+    }
+
+    fn at_stack(&self, _: &Running) -> Result<Vec<(&'static str, String)>, &'static str> {
+        Err("its servers are closed: nobody can run one")
     }
 
     fn workspace(&self) -> &'static str {

@@ -7,6 +7,7 @@ use wayleave_core::secret::Secret;
 use wayleave_core::session::Session;
 use wayleave_sandbox::{DEMO, Sandbox};
 
+use super::stack::Running;
 use super::wire::{FIRST, Row, SECOND, Store, Wire, connect};
 use crate::stub::{Got, Reply, json, page, page_with};
 use crate::{KEY, fixture};
@@ -38,6 +39,22 @@ impl Wire for Eodh {
         let (_, key) = sandbox.make_token(DEMO, "demo-ws", "key in hand", 30.0).expect("a token");
         let connection = connect(self, sandbox.hub_url());
         (Session::for_key(Secret::from_text(key), connection, http.clone()), "demo-ws")
+    }
+
+    fn at_stack(&self, running: &Running) -> Result<Vec<(&'static str, String)>, &'static str> {
+        Ok(self.fields(&running.hub))
+    }
+
+    fn not_at_stack(&self, check: &str) -> Option<&'static str> {
+        match check {
+            "S2" => Some("its S3 refusals are the API's own words, and the API is the sandbox's"),
+            _ => None,
+        }
+    }
+
+    /// A client that oauth2-proxy is no audience of.
+    fn unwelcome(&self) -> Option<(&'static str, (&'static str, &'static str))> {
+        Some(("desktop-no-audience", (DEMO.username, DEMO.password)))
     }
 
     fn workspace(&self) -> &'static str {

@@ -1,5 +1,6 @@
 //! The conformance suite: every check of platforms.md H for every adapter, against made-up
-//! answers and against the sandbox. Its matrix is printed, and kept as report `conformance`.
+//! answers, against the sandbox, and against real servers: moto, and those of `tests/stack` when
+//! `WAYLEAVE_STACK` names a running one. Its matrix is printed, and kept as report `conformance`.
 //!
 //! A new adapter is one registration in [`WIRES`]. One that is declared in the program and is not
 //! registered here fails the suite.
@@ -12,6 +13,7 @@
 )]
 
 mod bad;
+mod bad_at_stack;
 mod case;
 mod checks;
 mod dataos;
@@ -22,8 +24,12 @@ mod oidc_sts;
 mod opendatasoft;
 mod ovh;
 mod pages;
-mod sandbox;
+mod person;
+mod place;
+mod real;
+mod stack;
 mod wire;
+mod yard;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -35,8 +41,9 @@ use wayleave_core::platform::{AnyPlatform, Operation, Platform as _};
 
 use self::case::{Case, Later, Real, Verdict};
 use self::checks::{Check, Need};
-use self::sandbox::Yard;
+use self::stack::Running;
 pub use self::wire::{Wire, connect, wish};
+use self::yard::Yard;
 use crate::report::Report;
 
 /// How each platform speaks: one registration per adapter.
@@ -53,8 +60,9 @@ const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One place of the matrix.
 enum Cell {
-    /// It holds, where it was tried: `made-up`, `sandbox`, `moto`.
-    Pass(String),
+    /// It holds, where it was tried (`made-up`, `sandbox`, `moto`, `stack`), and why not at the
+    /// stack, if that runs.
+    Pass { places: String, not_at_stack: Option<&'static str> },
     /// It does not count for this adapter, and why.
     NotApplicable(String),
     /// It does not hold, and how.
@@ -68,15 +76,15 @@ impl Cell {
 
     fn word(&self) -> String {
         match self {
-            Self::Pass(places) => places.clone(),
+            Self::Pass { places, .. } => places.clone(),
             Self::NotApplicable(_) => "n/a".into(),
             Self::Fail(_) => "FAIL".into(),
         }
     }
 }
 
-/// Runs one check for one adapter.
-async fn cell(check: &'static Check, case: Case) -> Cell {
+/// Runs one check for one adapter, at a running stack too.
+async fn cell(check: &'static Check, case: Case, running: Option<&Arc<Running>>) -> Cell {
     for need in check.needs {
         if let Some(reason) = need.lacking(&case) {
             return match in_its_place(*need, case).await {
@@ -91,7 +99,7 @@ async fn cell(check: &'static Check, case: Case) -> Cell {
         return Cell::Fail(format!("made-up answers: {wrong}"));
     }
     if let Some(run) = check.sandbox {
-        let yard = Arc::new(Yard::start(case));
+        let yard = Arc::new(Yard::in_sandbox(case));
         if let Err(wrong) = guarded(run(yard)).await {
             return Cell::Fail(format!("sandbox: {wrong}"));
         }
@@ -100,12 +108,21 @@ async fn cell(check: &'static Check, case: Case) -> Cell {
         Ok(real) => real,
         Err(wrong) => return Cell::Fail(format!("moto: {wrong}")),
     };
+    let not_at_stack = running.and_then(|running| real::not_at_stack(check, case, running));
+    let stack = running.filter(|_| not_at_stack.is_none());
+    if let Some(running) = stack
+        && let Err(wrong) = real::at_stack(check, case, running, None).await
+    {
+        return Cell::Fail(format!("stack: {wrong}"));
+    }
     let places = [
         check.fixtures.map(|_| "made-up"),
         check.sandbox.map(|_| "sandbox"),
         real.then_some("moto"),
+        stack.map(|_| "stack"),
     ];
-    Cell::Pass(places.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let places = places.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Cell::Pass { places, not_at_stack }
 }
 
 /// The checks of S3 credentials against a real token service, where the platform's is of that
@@ -166,15 +183,19 @@ fn real(wire: &'static dyn Wire) -> Case {
 
 #[tokio::test]
 async fn conformance() {
-    let mut report = Report::new("conformance", "make test-rust");
+    let running = Running::named();
+    let target = running.as_ref().map_or("make test-rust", |_| "make test-stack");
+    let mut report = Report::new("conformance", target);
     let checks = checks::all();
     let mut matrix: Vec<(&str, Vec<Cell>)> = Vec::new();
+    let mut tried: Vec<(usize, (&str, bool))> = Vec::new();
     for wire in WIRES {
         let case = real(*wire);
         let mut column = Vec::new();
         for check in &checks {
-            column.push(cell(check, case).await);
+            column.push(cell(check, case, running.as_ref()).await);
         }
+        tried.extend(running.as_ref().map(|running| real::tried_at_stack(&column, case, running)));
         matrix.push((case.descriptor().id, column));
     }
     let table = table(&checks, &matrix);
@@ -185,7 +206,7 @@ async fn conformance() {
     for (id, column) in &matrix {
         let failed = column.iter().filter(|cell| cell.failed()).count();
         let count = |n: usize| u32::try_from(n).map_or(f64::NAN, f64::from);
-        let passed = column.iter().filter(|cell| matches!(cell, Cell::Pass(_))).count();
+        let passed = column.iter().filter(|cell| matches!(cell, Cell::Pass { .. })).count();
         let cases = (column.len() as u64, failed as u64);
         report.cases(&format!("{id}_failed"), count(failed), "checks", "=0", cases, failed == 0);
         report.check(&format!("{id}_passed"), count(passed), "checks", ">0", passed > 0);
@@ -195,13 +216,25 @@ async fn conformance() {
             }
         }
     }
+    for ((id, _), (tried, (limit, right))) in matrix.iter().zip(tried) {
+        let figure = u32::try_from(tried).map_or(f64::NAN, f64::from);
+        report.check(&format!("{id}_at_stack"), figure, "checks", limit, right);
+        if !right {
+            wrong.push(format!("{id}: {tried} checks at the stack, not {limit}"));
+        }
+    }
     let adapters = u32::try_from(matrix.len()).map_or(f64::NAN, f64::from);
     report.check("adapters", adapters, "adapters", ">=1", adapters >= 1.0);
     let gone = u32::try_from(missing.len()).map_or(f64::NAN, f64::from);
     report.check("adapters_missing", gone, "adapters", "=0", missing.is_empty());
     let pages = platforms_pages(&mut report, &mut wrong).await;
     eprintln!("{pages}");
-    for (name, caught) in known_bad(&checks).await {
+    let mut caught = known_bad(&checks).await;
+    if let Some(running) = &running {
+        caught.extend(real::known_bad_at_stack(&checks, running).await);
+        running.clear().await.expect("the front server takes orders");
+    }
+    for (name, caught) in caught {
         if !caught {
             wrong.push(format!("known bad {name} was not caught"));
         }
@@ -245,7 +278,7 @@ async fn known_bad(checks: &[&'static Check]) -> Vec<(String, bool)> {
         let wire = *wire.expect("the variant's platform is registered");
         let check =
             checks.iter().find(|check| check.id == bad.check).expect("there is such a check");
-        let caught = cell(check, Case { wire, adapter: bad.adapter }).await.failed();
+        let caught = cell(check, Case { wire, adapter: bad.adapter }, None).await.failed();
         found.push((bad.name.to_owned(), caught));
     }
     found.push(("an_adapter_without_a_registration".into(), !unregistered(&[]).is_empty()));
@@ -264,7 +297,10 @@ fn table(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> String {
             let told = match &column[row] {
                 Cell::NotApplicable(reason) => format!("{id}: {reason}"),
                 Cell::Fail(why) => format!("{id}: FAIL: {why}"),
-                Cell::Pass(_) => continue,
+                Cell::Pass { not_at_stack: Some(reason), .. } => {
+                    format!("{id}: not at the stack: {reason}")
+                }
+                Cell::Pass { .. } => continue,
             };
             reasons.entry(told).or_default().push(check.id.to_owned());
         }
@@ -277,13 +313,16 @@ fn table(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> String {
 
 /// One column's width.
 fn padded(word: &str) -> String {
-    format!("{word:<24}")
+    format!("{word:<32}")
 }
 
 fn as_json(checks: &[&Check], matrix: &[(&str, Vec<Cell>)]) -> Value {
     let column = |cells: &Vec<Cell>| {
         let told = |cell: &Cell| match cell {
-            Cell::Pass(places) => json!({ "pass": places }),
+            Cell::Pass { places, not_at_stack: None } => json!({ "pass": places }),
+            Cell::Pass { places, not_at_stack } => {
+                json!({ "pass": places, "not_at_stack": not_at_stack })
+            }
             Cell::NotApplicable(reason) => json!({ "not_applicable": reason }),
             Cell::Fail(why) => json!({ "fail": why }),
         };

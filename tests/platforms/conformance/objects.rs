@@ -19,6 +19,7 @@ pub struct Keys {
     pub session_token: String,
     pub region: String,
     pub endpoint: String,
+    pub client: reqwest::Client,
 }
 
 impl Keys {
@@ -34,6 +35,7 @@ impl Keys {
             session_token: part(Field::SessionToken)?,
             region: region.into(),
             endpoint: endpoint.into(),
+            client: crate::client(),
         })
     }
 }
@@ -80,7 +82,7 @@ pub async fn send(
         .map_err(|error| error.to_string())?;
     instructions.apply_to_request_http1x(&mut request);
     let request = reqwest::Request::try_from(request).map_err(|error| error.to_string())?;
-    let answer = crate::client().execute(request).await.map_err(|error| error.to_string())?;
+    let answer = keys.client.execute(request).await.map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
     Ok((status, answer.text().await.map_err(|error| error.to_string())?))
 }

@@ -7,6 +7,7 @@ use wayleave_core::secret::Secret;
 use wayleave_core::session::Session;
 use wayleave_sandbox::{DEMO, Sandbox};
 
+use super::stack::{GUEST, Running};
 use super::wire::{Row, Store, Wire, connect};
 use crate::stub::{Got, Reply, page};
 
@@ -67,6 +68,22 @@ impl Wire for OidcSts {
     fn at_sts(&self, endpoint: &str, http: &Http) -> Option<Session> {
         let connection = connect(self, endpoint);
         Some(Session::for_key(Secret::from_text(TOKEN.into()), connection, http.clone()))
+    }
+
+    fn at_stack(&self, running: &Running) -> Result<Vec<(&'static str, String)>, &'static str> {
+        let issuer = format!("{}/keycloak/realms/eodhp", running.hub);
+        let at = self.fields(&issuer).into_iter().filter(|(key, _)| *key != "role");
+        let store = [("endpoint", running.store.clone())];
+        let moved = at.map(|(key, value)| match key {
+            "sts" => (key, running.store.clone()),
+            _ => (key, value),
+        });
+        Ok(moved.chain(store).collect())
+    }
+
+    /// Somebody for whom the store has no policy.
+    fn unwelcome(&self) -> Option<(&'static str, (&'static str, &'static str))> {
+        Some(("wayleave-desktop", GUEST))
     }
 
     fn workspace(&self) -> &'static str {

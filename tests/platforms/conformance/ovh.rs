@@ -9,6 +9,7 @@ use wayleave_core::secret::Secret;
 use wayleave_core::session::Session;
 use wayleave_sandbox::{DEMO, Sandbox};
 
+use super::stack::Running;
 use super::wire::{Row, Wire, connect, fixture_of};
 use crate::stub::{Got, Reply, json, page};
 
@@ -44,6 +45,10 @@ impl Wire for Ovh {
         let (key, secret) = (Secret::from_text(pair.ovh_key), Secret::from_text(pair.ovh_secret));
         let connection = connect(self, sandbox.hub_url());
         (Session::for_pair(key, secret, connection, http.clone()), "127.0.0.1")
+    }
+
+    fn at_stack(&self, _: &Running) -> Result<Vec<(&'static str, String)>, &'static str> {
+        Err("its servers are closed: nobody can run one")
     }
 
     fn workspace(&self) -> &'static str {

@@ -15,6 +15,7 @@ use wayleave_core::session::Session;
 use wayleave_sandbox::Sandbox;
 
 use super::case::{Case, Later, Verdict};
+use super::stack::Running;
 use crate::stub::{Got, Reply};
 
 /// A token as a server lists it.
@@ -53,6 +54,21 @@ pub trait Wire: Send + Sync {
 
     /// A session in the sandbox that may do all that the platform offers, and where it acts.
     fn in_sandbox(&self, sandbox: &Sandbox, http: &Http) -> (Session, &'static str);
+
+    /// The connection fields at the real servers of `tests/stack`, or why none of its own can be
+    /// had. Who is signed in there follows from the descriptor's ways.
+    fn at_stack(&self, running: &Running) -> Result<Vec<(&'static str, String)>, &'static str>;
+
+    /// Why the real servers have no part in a check to which they put others.
+    fn not_at_stack(&self, _check: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// Whom the real servers let sign in and then refuse (A4): a registered client, and a person
+    /// with a password.
+    fn unwelcome(&self) -> Option<(&'static str, (&'static str, &'static str))> {
+        None
+    }
 
     /// The workspace of the fixtures.
     fn workspace(&self) -> &'static str;

@@ -1,34 +1,44 @@
 //! B1–B12: broken answers and networks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use wayleave_core::api::VerifyCause;
+use wayleave_core::clock::SystemClock;
+use wayleave_core::platform::http::Http;
 use wayleave_core::platform::{
     Asked, KeyState, Kind, NetworkKind, Operation, PlatformError, verify_cause,
 };
 
-use super::{Check, Need, in_sandbox, made_up, two};
+use super::{Check, HONEST, Need, in_sandbox, made_up, two};
 use crate::conformance::case::{Case, Stage, Verdict, want};
-use crate::conformance::sandbox::Yard;
+use crate::conformance::place::Place;
 use crate::conformance::wire::connect;
+use crate::conformance::yard::Yard;
 use crate::stub::{Reply, json, page, page_with};
 
 const LIST: &[Need] = &[Need::Offers(Operation::List)];
 
 pub const CHECKS: &[Check] = &[
-    made_up!("B1", "empty body with JSON type", &[], b1),
-    made_up!("B2", "JSON text as body", &[], b2),
-    made_up!("B3", "the status wins over a body that looks like success", &[], b3),
-    made_up!("B4", "wrong content type, good JSON", LIST, b4),
-    made_up!("B5", "JSON cut off", &[], b5),
-    made_up!("B6", "5 MiB of body, with and without a length", &[], b6),
-    made_up!("B7", "silence and a body without an end", &[], b7),
-    made_up!("B8", "429 with and without Retry-After", &[], b8),
-    made_up!("B9", "502 page: a read is repeated, nothing else", &[], b9),
-    made_up!("B10", "no name, nobody there, no TLS: told apart", &[], b10),
-    in_sandbox!("B11", "a clock that is an hour off, either way", &[], b11),
-    made_up!("B12", "cancelled in the middle, the next call works", &[], b12),
+    made_up!("B1", "empty body with JSON type", &[], b1, Not(HONEST)),
+    made_up!("B2", "JSON text as body", &[], b2, Not(HONEST)),
+    made_up!("B3", "the status wins over a body that looks like success", &[], b3, Not(HONEST)),
+    made_up!("B4", "wrong content type, good JSON", LIST, b4, Not(HONEST)),
+    made_up!("B5", "JSON cut off", &[], b5, Not(HONEST)),
+    made_up!("B6", "5 MiB of body, with and without a length", &[], b6, Not(HONEST)),
+    made_up!("B7", "silence and a body without an end", &[], b7, Not(HONEST)),
+    made_up!(
+        "B8",
+        "429 with and without Retry-After",
+        &[],
+        b8,
+        Not("none of its servers limits how often it is asked")
+    ),
+    made_up!("B9", "502 page: a read is repeated, nothing else", &[], b9, Not(HONEST)),
+    made_up!("B10", "no name, nobody there, no TLS: told apart", &[], b10, Each(b10_stack)),
+    in_sandbox!("B11", "a clock that is an hour off, either way", &[], b11, Each(b11)),
+    made_up!("B12", "cancelled in the middle, the next call works", &[], b12, Each(b12_stack)),
 ];
 
 /// The main operation ends with a protocol error on this answer.
@@ -200,17 +210,30 @@ async fn b10(case: Case) -> Verdict {
     Ok(())
 }
 
-async fn b11(yard: std::sync::Arc<Yard>) -> Verdict {
+/// An authority that nobody knows: told as such, and nothing is sent.
+async fn b10_stack(yard: Arc<Yard>) -> Verdict {
+    let sealed = yard.session.to_sealed().await;
+    let stranger = Http::new(Arc::new(SystemClock));
+    let session = yard.place.restore_with(&sealed, stranger)?;
+    let Err(error) = yard.ask_with(&session, yard.case.main()).await else {
+        return Err("a certificate of nobody was accepted".into());
+    };
+    let tls = Kind::Network { kind: NetworkKind::Tls, sent: false };
+    want!(error.kind == tls, "{error:?}");
+    let heard = yard.place.heard().await?.len();
+    want!(heard == 0, "{heard} requests arrived all the same");
+    Ok(())
+}
+
+async fn b11(yard: Arc<Yard>) -> Verdict {
     for hours in [1, -1] {
-        yard.world.sandbox.clock().set_offset(0);
-        let (http, session) = yard.standing_still();
-        yard.world.sandbox.clock().set_offset(hours * 3600);
+        let (http, session) = yard.standing_still(hours).await?;
         for _ in 0..3 {
             let answer = yard.ask_with(&session, yard.case.main()).await;
             answer.map_err(|error| format!("{hours} h: {error}"))?;
         }
         let skew = http.skew("127.0.0.1").ok_or("the skew is not known")?;
-        want!((skew - hours * 3600).abs() <= 2, "{hours} h off, measured {skew} s");
+        want!((skew - hours * 3600).abs() <= SKEW_LEEWAY, "{hours} h off, measured {skew} s");
         let now = http.clock().now();
         let end =
             now.checked_add(SignedDuration::from_mins(30 * hours)).map_err(|e| e.to_string())?;
@@ -219,6 +242,25 @@ async fn b11(yard: std::sync::Arc<Yard>) -> Verdict {
         want!(cause == expected, "{hours} h: {cause:?}");
     }
     Ok(())
+}
+
+/// How far off a measured difference of clocks may be, in seconds: our clock stands still
+/// meanwhile, and servers' clocks do not.
+const SKEW_LEEWAY: i64 = 60;
+
+/// Held up on its way, given up by the caller, and let go.
+async fn b12_stack(yard: Arc<Yard>) -> Verdict {
+    let Place::Stack(stack) = &yard.place else { return Err("for the real servers".into()) };
+    let main = yard.case.main();
+    let (method, path) = yard.case.wire.sandbox_rule(main);
+    let held = stack.hold(method, &path).await?;
+    let calling = Arc::clone(&yard);
+    let call = tokio::spawn(async move { calling.ask(main).await });
+    stack.held(&held).await?;
+    call.abort();
+    want!(call.await.is_err_and(|error| error.is_cancelled()), "it was not cancelled");
+    stack.release(&held).await?;
+    yard.ask(main).await.map_err(|error| format!("the next call failed: {error}"))
 }
 
 async fn b12(case: Case) -> Verdict {

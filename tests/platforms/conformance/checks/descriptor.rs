@@ -1,14 +1,23 @@
 //! D1–D3: what an adapter says of itself.
 
-use wayleave_core::platform::{Kind, Platform as _};
+use std::sync::Arc;
 
-use super::{Check, made_up};
+use wayleave_core::platform::{Kind, Operation, Platform as _};
+
+use super::{Check, NOTHING_SENT, made_up};
 use crate::conformance::case::{Case, OFFERED, Verdict, want};
+use crate::conformance::yard::Yard;
 
 pub const CHECKS: &[Check] = &[
-    made_up!("D1", "what is offered is done, what is not sends nothing", &[], d1),
-    made_up!("D2", "the preset lifetime lies within its limits", &[super::Need::Lifetime], d2),
-    made_up!("D3", "addresses are normalised, unsafe ones refused", &[], d3),
+    made_up!("D1", "what is offered is done, what is not sends nothing", &[], d1, Each(d1_stack)),
+    made_up!(
+        "D2",
+        "the preset lifetime lies within its limits",
+        &[super::Need::Lifetime],
+        d2,
+        Not(NOTHING_SENT)
+    ),
+    made_up!("D3", "addresses are normalised, unsafe ones refused", &[], d3, Not(NOTHING_SENT)),
 ];
 
 async fn d1(case: Case) -> Verdict {
@@ -22,6 +31,26 @@ async fn d1(case: Case) -> Verdict {
                 !matches!(&answer, Err(error) if matches!(error.kind, Kind::NotSupported { .. })),
                 "{operation} is offered and not supported"
             );
+        } else {
+            refused_silently(&answer, sent, &operation.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+async fn d1_stack(yard: Arc<Yard>) -> Verdict {
+    for operation in OFFERED {
+        let before = yard.place.heard().await?.len();
+        let answer = match operation {
+            Operation::Revoke if yard.case.offers(Operation::Issue) => {
+                let issued = yard.issued("made_to_be_revoked").await?;
+                yard.revoke(&issued.token.id.ok_or("no id")?).await.map(|_| ())
+            }
+            _ => yard.ask(operation).await,
+        };
+        let sent = yard.place.heard().await?.len() - before;
+        if yard.case.offers(operation) {
+            want!(answer.is_ok() && sent > 0, "{operation}: {sent} requests, {answer:?}");
         } else {
             refused_silently(&answer, sent, &operation.to_string())?;
         }

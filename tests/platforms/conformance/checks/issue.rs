@@ -11,10 +11,10 @@ use wayleave_core::platform::{
 use wayleave_sandbox::Effect;
 
 use super::broken::ended_by_time;
-use super::{Check, Need, both, made_up};
+use super::{BEHIND, Check, ELSEWHERE, HONEST, NOTHING_SENT, Need, both, made_up};
 use crate::conformance::case::{Case, Stage, Verdict, want};
-use crate::conformance::sandbox::Yard;
 use crate::conformance::wire::{FIRST, Row, wish};
+use crate::conformance::yard::Yard;
 use crate::stub::{Reply, json, page};
 
 const ISSUE: &[Need] = &[Need::Offers(Operation::Issue)];
@@ -23,23 +23,56 @@ const LIFE: &[Need] = &[Need::Offers(Operation::Issue), Need::Lifetime];
 const LIST: &[Need] = &[Need::Offers(Operation::Issue), Need::Offers(Operation::List)];
 
 pub const CHECKS: &[Check] = &[
-    both!("I1", "the request is the published one, field for field", ISSUE, i1, i1_sandbox),
-    made_up!("I2", "200 and 201", ISSUE, i2),
-    made_up!("I3", "an answer without an id", WITH_ID, i3),
-    made_up!("I4", "an answer without a secret", ISSUE, i4),
-    made_up!("I5", "a lifetime beyond the limits is refused before anything is sent", LIFE, i5),
-    made_up!("I6", "another lifetime than asked for is told", LIFE, i6),
-    made_up!("I7", "400 with its fields", ISSUE, i7),
-    both!("I8", "made, and the answer lost: one POST, then the list decides", LIST, i8, i8_sandbox),
-    made_up!("I9", "names: sent as they are, or refused before anything is sent", ISSUE, i9),
+    both!(
+        "I1",
+        "the request is the published one, field for field",
+        ISSUE,
+        i1,
+        i1_yard,
+        Each(i1_yard)
+    ),
+    made_up!("I2", "200 and 201", ISSUE, i2, Not(BEHIND)),
+    made_up!("I3", "an answer without an id", WITH_ID, i3, Not(BEHIND)),
+    made_up!("I4", "an answer without a secret", ISSUE, i4, Not(BEHIND)),
+    made_up!(
+        "I5",
+        "a lifetime beyond the limits is refused before anything is sent",
+        LIFE,
+        i5,
+        Not(NOTHING_SENT)
+    ),
+    made_up!("I6", "another lifetime than asked for is told", LIFE, i6, Not(BEHIND)),
+    made_up!("I7", "400 with its fields", ISSUE, i7, Not(BEHIND)),
+    both!(
+        "I8",
+        "made, and the answer lost: one POST, then the list decides",
+        LIST,
+        i8,
+        i8_yard,
+        Each(i8_yard)
+    ),
+    made_up!(
+        "I9",
+        "names: sent as they are, or refused before anything is sent",
+        ISSUE,
+        i9,
+        Each(i9_stack)
+    ),
     made_up!(
         "I10",
         "permissions, unknown ones too",
         &[Need::Offers(Operation::Issue), Need::Permissions],
-        i10
+        i10,
+        Not(ELSEWHERE)
     ),
-    made_up!("I11", "the secret is handed over before anything else is asked", WITH_ID, i11),
-    made_up!("I12", "a failure shows no secret", ISSUE, i12),
+    made_up!(
+        "I11",
+        "the secret is handed over before anything else is asked",
+        WITH_ID,
+        i11,
+        Not(BEHIND)
+    ),
+    made_up!("I12", "a failure shows no secret", ISSUE, i12, Not(HONEST)),
 ];
 
 async fn asked(case: Case, value: &Value) -> (Stage, IssueOutcome) {
@@ -74,7 +107,7 @@ async fn i1(case: Case) -> Verdict {
     Ok(())
 }
 
-async fn i1_sandbox(yard: Arc<Yard>) -> Verdict {
+async fn i1_yard(yard: Arc<Yard>) -> Verdict {
     let issued = yard.issued("issued_here").await?;
     want!(issued.warnings.is_empty(), "{:?}", issued.warnings);
     want!(!issued.key.is_empty(), "no key");
@@ -205,20 +238,20 @@ async fn intent(yard: &Yard, request: &IssueRequest) -> Result<Intent, String> {
     let before = yard.live().await?;
     let (id, account) = (Id([1; 16]), Id([2; 16]));
     let wish = Wish { id, account, workspace: yard.workspace, request };
-    Ok(prepare(wish, Some(&before), yard.http.clock().now(), 0))
+    Ok(prepare(wish, Some(&before), yard.place.http().clock().now(), 0))
 }
 
-async fn i8_sandbox(yard: Arc<Yard>) -> Verdict {
+async fn i8_yard(yard: Arc<Yard>) -> Verdict {
     for (number, effect) in
         [Effect::DropAnswer, Effect::Cut { after_bytes: 120 }].into_iter().enumerate()
     {
         let request = wish(yard.case.wire, &format!("lost_{number}"));
         let intent = intent(&yard, &request).await?;
-        yard.disturb(Operation::Issue, Some(1), effect);
-        let before = yard.count(Operation::Issue);
+        yard.disturb(Operation::Issue, Some(1), effect).await?;
+        let before = yard.count(Operation::Issue).await?;
         let outcome = yard.issue(&request).await;
         want!(matches!(outcome, IssueOutcome::Unknown(_)), "{outcome:?}");
-        want!(yard.count(Operation::Issue) == before + 1, "one POST only");
+        want!(yard.count(Operation::Issue).await? == before + 1, "one POST only");
         let listed = yard.live().await?;
         let judged = reconcile(&intent, &listed);
         let Judged::Ours(ours) = judged else { return Err(format!("not found: {judged:?}")) };
@@ -258,6 +291,19 @@ async fn i9(case: Case) -> Verdict {
         let outcome = stage.issue(&wish(case.wire, name)).await;
         want!(matches!(outcome, IssueOutcome::Refused(_)), "{} characters", name.len());
         want!(stage.stub.got().is_empty(), "{} characters were sent", name.len());
+    }
+    Ok(())
+}
+
+/// Through every server on the way, there and back.
+async fn i9_stack(yard: Arc<Yard>) -> Verdict {
+    for name in ["Ω “x” 'y'", "a/b ..", "%2e&c=d", "\u{1f680}"] {
+        let issued = yard.issued(name).await?;
+        let id = issued.token.id.ok_or("no id")?;
+        let rows = yard.live().await?;
+        let ours = rows.iter().find(|row| row.id.as_ref() == Some(&id)).ok_or("not listed")?;
+        want!(ours.name == name, "{name:?} came back as {:?}", ours.name);
+        yard.revoke(&id).await.map_err(|error| format!("{error:?}"))?;
     }
     Ok(())
 }

@@ -5,41 +5,44 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use wayleave_core::platform::{Operation, RemoteToken};
 
-use super::{Check, Need, both, made_up, two};
+use super::{BEHIND, Check, ELSEWHERE, HONEST, Need, both, made_up, two};
 use crate::conformance::case::{Case, Verdict, want};
-use crate::conformance::sandbox::Yard;
 use crate::conformance::wire::{FIRST, Row, SECOND, time};
+use crate::conformance::yard::Yard;
 use crate::stub::json as reply;
 
 const LIST: &[Need] = &[Need::Offers(Operation::List)];
 
 pub const CHECKS: &[Check] = &[
-    both!("L1", "an ordinary list, by one request", LIST, l1, l1_sandbox),
-    made_up!("L2", "an empty list", LIST, l2),
-    made_up!("L3", "null in place of a list", LIST, l3),
+    both!("L1", "an ordinary list, by one request", LIST, l1, l1_yard, Each(l1_yard)),
+    made_up!("L2", "an empty list", LIST, l2, Not(BEHIND)),
+    made_up!("L3", "null in place of a list", LIST, l3, Not(BEHIND)),
     made_up!(
         "L4",
         "pages, a next page elsewhere, pages without an end",
         &[Need::Offers(Operation::List), Need::Paged],
-        l4
+        l4,
+        Not(ELSEWHERE)
     ),
     made_up!(
         "L5",
         "revoked tokens are marked",
         &[Need::Offers(Operation::List), Need::SoftRevoke],
-        l5
+        l5,
+        Not(ELSEWHERE)
     ),
-    made_up!("L6", "unknown fields and values", LIST, l6),
-    made_up!("L7", "numbers as texts and texts as numbers", LIST, l7),
-    made_up!("L8", "optional fields missing or null", LIST, l8),
+    made_up!("L6", "unknown fields and values", LIST, l6, Not(BEHIND)),
+    made_up!("L7", "numbers as texts and texts as numbers", LIST, l7, Not(BEHIND)),
+    made_up!("L8", "optional fields missing or null", LIST, l8, Not(BEHIND)),
     made_up!(
         "L9",
         "two tokens of one name stay apart",
         &[Need::Offers(Operation::List), Need::EqualNames],
-        l9
+        l9,
+        Not(BEHIND)
     ),
-    made_up!("L10", "secrets in a list are shown nowhere", LIST, l10),
-    made_up!("L11", "10 000 tokens", LIST, l11),
+    made_up!("L10", "secrets in a list are shown nowhere", LIST, l10, Not(HONEST)),
+    made_up!("L11", "10 000 tokens", LIST, l11, Not(BEHIND)),
 ];
 
 async fn listed(case: Case, body: &Value) -> Result<Vec<RemoteToken>, String> {
@@ -66,7 +69,7 @@ async fn l1(case: Case) -> Verdict {
     Ok(())
 }
 
-async fn l1_sandbox(yard: Arc<Yard>) -> Verdict {
+async fn l1_yard(yard: Arc<Yard>) -> Verdict {
     let before = yard.live().await?.len();
     if yard.case.offers(Operation::Issue) {
         let issued = yard.issued("listed_once").await?;

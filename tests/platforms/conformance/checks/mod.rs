@@ -8,6 +8,7 @@ mod issue;
 mod list;
 mod revoke;
 mod s3;
+mod sign_in;
 mod verify;
 
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use wayleave_core::api::{SignInWay, Support};
 use wayleave_core::platform::Operation;
 
 use super::case::{Case, Later, Verdict};
-use super::sandbox::Yard;
 use super::wire::{FIRST, SECOND};
+use super::yard::Yard;
 
 /// One row of the matrix.
 pub struct Check {
@@ -27,48 +28,94 @@ pub struct Check {
     /// Against made-up answers.
     pub fixtures: Option<fn(Case) -> Later<'static, Verdict>>,
     /// Against the sandbox.
-    pub sandbox: Option<fn(Arc<Yard>) -> Later<'static, Verdict>>,
+    pub sandbox: Option<InYard>,
+    /// Against the real servers of `tests/stack`.
+    pub stack: AtStack,
+}
+
+/// What is run with a session at a place.
+pub type InYard = fn(Arc<Yard>) -> Later<'static, Verdict>;
+
+/// How a check is run at the real servers.
+#[derive(Clone, Copy)]
+pub enum AtStack {
+    /// With a session of each way in which a person signs in.
+    Ways(InYard),
+    /// With a session of each kind: tokens, and the portal's cookies.
+    Each(InYard),
+    /// Once: it is not about who asks.
+    Once(InYard),
+    /// Not at all, and why.
+    Not(&'static str),
+}
+
+/// Why checks have no place at the real servers.
+pub const HONEST: &str = "no honest server answers so";
+pub const NOTHING_SENT: &str = "it is decided here, before anything is sent";
+pub const BEHIND: &str =
+    "what answers it is the API, and behind the real servers that is the sandbox's";
+pub const ELSEWHERE: &str = "only platforms whose servers are closed have it";
+
+/// How a check is run at the stack, as the rows write it: `Ways(run)`, `Each(run)`,
+/// `Once(run)`, `Not(why)`.
+macro_rules! at_stack {
+    (Ways($run:ident)) => {
+        crate::conformance::checks::AtStack::Ways(|yard| Box::pin($run(yard)))
+    };
+    (Each($run:ident)) => {
+        crate::conformance::checks::AtStack::Each(|yard| Box::pin($run(yard)))
+    };
+    (Once($run:ident)) => {
+        crate::conformance::checks::AtStack::Once(|yard| Box::pin($run(yard)))
+    };
+    (Not($why:expr)) => {
+        crate::conformance::checks::AtStack::Not($why)
+    };
 }
 
 /// A check of made-up answers.
 macro_rules! made_up {
-    ($id:literal, $what:literal, $needs:expr, $run:ident) => {
+    ($id:literal, $what:literal, $needs:expr, $run:ident, $stack:ident($($how:tt)+) $(,)?) => {
         crate::conformance::checks::Check {
             id: $id,
             what: $what,
             needs: $needs,
             fixtures: Some(|case| Box::pin($run(case))),
             sandbox: None,
+            stack: crate::conformance::checks::at_stack!($stack($($how)+)),
         }
     };
 }
 
 /// A check in the sandbox.
 macro_rules! in_sandbox {
-    ($id:literal, $what:literal, $needs:expr, $run:ident) => {
+    ($id:literal, $what:literal, $needs:expr, $run:ident, $stack:ident($($how:tt)+) $(,)?) => {
         crate::conformance::checks::Check {
             id: $id,
             what: $what,
             needs: $needs,
             fixtures: None,
             sandbox: Some(|yard| Box::pin($run(yard))),
+            stack: crate::conformance::checks::at_stack!($stack($($how)+)),
         }
     };
 }
 
 /// A check of both.
 macro_rules! both {
-    ($id:literal, $what:literal, $needs:expr, $made_up:ident, $sandbox:ident) => {
+    ($id:literal, $what:literal, $needs:expr, $made_up:ident, $sandbox:ident,
+     $stack:ident($($how:tt)+) $(,)?) => {
         crate::conformance::checks::Check {
             id: $id,
             what: $what,
             needs: $needs,
             fixtures: Some(|case| Box::pin($made_up(case))),
             sandbox: Some(|yard| Box::pin($sandbox(yard))),
+            stack: crate::conformance::checks::at_stack!($stack($($how)+)),
         }
     };
 }
-pub(crate) use {both, in_sandbox, made_up};
+pub(crate) use {at_stack, both, in_sandbox, made_up};
 
 pub use self::descriptor::refused_silently;
 
@@ -77,6 +124,7 @@ pub fn all() -> Vec<&'static Check> {
     [
         descriptor::CHECKS,
         auth::CHECKS,
+        sign_in::CHECKS,
         verify::CHECKS,
         list::CHECKS,
         issue::CHECKS,
@@ -201,6 +249,12 @@ fn support_of_key(case: &Case, operation: Operation) -> Support {
         Operation::Revoke => can.revoke,
         _ => can.s3,
     }
+}
+
+/// A text with its percent-encoding undone, all parameters of a query one below the other.
+pub fn percent_decoded(text: &str) -> String {
+    let decoded = url::form_urlencoded::parse(text.as_bytes());
+    decoded.map(|(key, value)| [key, value].join("=")).collect::<Vec<_>>().join("\n")
 }
 
 /// The list of both rows of the fixtures, as this platform writes it.

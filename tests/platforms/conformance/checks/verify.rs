@@ -5,23 +5,42 @@ use std::sync::Arc;
 use wayleave_core::api::VerifyCause;
 use wayleave_core::platform::{KeyForm, KeyState, Kind, Operation, Platform as _, verify_cause};
 
-use super::{Check, Need, both, made_up};
+use super::{BEHIND, Check, ELSEWHERE, NOTHING_SENT, Need, both, made_up};
 use crate::conformance::case::{Case, OFFERED, Verdict, want};
-use crate::conformance::sandbox::Yard;
 use crate::conformance::wire::{FIRST, time};
+use crate::conformance::yard::Yard;
 
 pub const CHECKS: &[Check] = &[
-    both!("V1", "a good key works", &[], v1, v1_sandbox),
-    made_up!("V2", "a refused key past its end has ended, before it was revoked", &[], v2),
+    both!("V1", "a good key works", &[], v1, v1_yard, Ways(v1_yard)),
+    made_up!(
+        "V2",
+        "a refused key past its end has ended, before it was revoked",
+        &[],
+        v2,
+        Each(v2_stack)
+    ),
     made_up!(
         "V3",
         "a key that may not list is limited, not dead",
         &[Need::Learned, Need::Offers(Operation::List)],
-        v3
+        v3,
+        Not(BEHIND)
     ),
-    made_up!("V4", "200 with \"not valid\" is not accepted", &[Need::InvalidWith200], v4),
-    made_up!("V5", "the 200 of a public address proves nothing", &[], v5),
-    made_up!("V6", "an id pasted in place of the key is not taken for one", &[Need::RemoteId], v6),
+    made_up!(
+        "V4",
+        "200 with \"not valid\" is not accepted",
+        &[Need::InvalidWith200],
+        v4,
+        Not(ELSEWHERE)
+    ),
+    made_up!("V5", "the 200 of a public address proves nothing", &[], v5, Each(v5_stack)),
+    made_up!(
+        "V6",
+        "an id pasted in place of the key is not taken for one",
+        &[Need::RemoteId],
+        v6,
+        Not(NOTHING_SENT)
+    ),
 ];
 
 async fn v1(case: Case) -> Verdict {
@@ -32,7 +51,7 @@ async fn v1(case: Case) -> Verdict {
     Ok(())
 }
 
-async fn v1_sandbox(yard: Arc<Yard>) -> Verdict {
+async fn v1_yard(yard: Arc<Yard>) -> Verdict {
     let state = yard.case.adapter.verify(&yard.session, yard.workspace).await;
     want!(state == Ok(KeyState::Works), "{state:?}");
     Ok(())
@@ -69,6 +88,13 @@ async fn v2(case: Case) -> Verdict {
     Ok(())
 }
 
+async fn v2_stack(yard: Arc<Yard>) -> Verdict {
+    let dead = yard.place.restore(&yard.dead().await?)?;
+    let state = yard.case.adapter.verify(&dead, yard.workspace).await;
+    want!(is_dead(&state), "{state:?}");
+    Ok(())
+}
+
 async fn v3(case: Case) -> Verdict {
     for reply in case.wire.forbidden() {
         let state = case.on([(Operation::List, vec![reply])]).await.verify().await;
@@ -91,6 +117,15 @@ async fn v5(case: Case) -> Verdict {
     let state = refused(case).await;
     want!(is_dead(&state), "{state:?}");
     Ok(())
+}
+
+/// The issuer describes itself to everybody, and the session is dead all the same.
+async fn v5_stack(yard: Arc<Yard>) -> Verdict {
+    let issuer = &yard.place.connection().issuer;
+    let public = format!("{issuer}/.well-known/openid-configuration");
+    let answer = yard.place.client().get(public).send().await.map_err(|e| e.to_string())?;
+    want!(answer.status() == 200, "the public address: {}", answer.status());
+    v2_stack(yard).await
 }
 
 async fn v6(case: Case) -> Verdict {
