@@ -202,6 +202,50 @@ async fn a_lost_refresh_is_never_asked_again() {
     assert!(session.status().ended.is_some());
 }
 
+/// The proxy's words for a token that it does not take, ended before its time by our clock.
+fn forbidden() -> Effect {
+    let body = "Forbidden\n".into();
+    Effect::Answer { status: 403, content_type: "text/plain".into(), body, headers: vec![] }
+}
+
+#[tokio::test]
+async fn a_token_refused_at_the_door_is_renewed_once() {
+    let world = World::start();
+    let session = world.oidc().await;
+    let posts = world.count("POST", TOKEN);
+    world.sandbox.rule(Some("GET"), "/api/workspaces", Some(1), forbidden());
+    EODH.workspaces(&session).await.expect("with the renewed one");
+    assert_eq!(world.count("POST", TOKEN), posts + 1);
+    // Nothing behind the door saw it, so this holds for what is never repeated otherwise.
+    let path = "/api/workspaces/demo-ws/me/s3-tokens";
+    world.sandbox.rule(Some("POST"), path, Some(1), forbidden());
+    EODH.issue_s3(&session, "demo-ws").await.expect("with the renewed one");
+    assert_eq!((world.count("POST", path), world.count("POST", TOKEN)), (2, posts + 2));
+    // The hub's own refusal is about the person: the token is good.
+    world.sandbox.rule(Some("GET"), "/api/workspaces", Some(1), answer(403, ""));
+    let error = EODH.workspaces(&session).await.expect_err("not permitted");
+    assert_eq!((error.kind, error.hint), (Kind::Forbidden, None));
+    assert_eq!(world.count("POST", TOKEN), posts + 2);
+}
+
+#[tokio::test]
+async fn a_renewed_token_refused_at_the_door_tells_of_the_registration() {
+    let world = World::start();
+    let session = world.oidc().await;
+    let posts = world.count("POST", TOKEN);
+    world.sandbox.rule(Some("GET"), "/api/workspaces", Some(2), forbidden());
+    let error = EODH.workspaces(&session).await.expect_err("not for this hub");
+    assert_eq!(error.code(), ErrorCode::Forbidden);
+    assert!(error.hint.is_some_and(|hint| hint.contains("audience")), "{error:?}");
+    assert_eq!(world.count("POST", TOKEN), posts + 1, "asked once");
+    assert_eq!(session.status().ended, None);
+    let end = Control::ExpireSessions { kind: SessionKind::Oidc, username: None };
+    world.sandbox.control(end).expect("a control");
+    world.sandbox.rule(Some("GET"), "/api/workspaces", Some(1), forbidden());
+    let error = EODH.workspaces(&session).await.expect_err("ended");
+    assert_eq!(error.code(), ErrorCode::SessionEnded, "not a missing permission");
+}
+
 #[tokio::test]
 async fn a_provider_in_trouble_ends_nothing() {
     let world = World::start();
@@ -224,6 +268,36 @@ async fn an_ended_oidc_session_is_told() {
     let error = EODH.workspaces(&session).await.expect_err("ended");
     assert_eq!(error.code(), ErrorCode::SessionEnded);
     assert!(session.status().ended.is_some());
+}
+
+/// A refusal of a refresh without a word, which RFC 6749 does not know and a provider gives.
+#[tokio::test]
+async fn a_refresh_refused_without_a_word_ends_the_session() {
+    let world = World::start();
+    let session = world.oidc().await;
+    world.sandbox.clock().advance(400);
+    world.sandbox.rule(Some("POST"), TOKEN, Some(1), answer(400, ""));
+    let error = EODH.workspaces(&session).await.expect_err("refused");
+    assert_eq!(error.code(), ErrorCode::SessionEnded);
+    assert!(session.status().ended.is_some());
+    // A page of something that stands between is no provider's word.
+    let other = world.oidc().await;
+    world.sandbox.clock().advance(400);
+    world.sandbox.rule(Some("POST"), TOKEN, Some(1), answer(400, "<html>Bad Request</html>"));
+    EODH.workspaces(&other).await.expect_err("for now");
+    assert_eq!(other.status().ended, None);
+    EODH.workspaces(&other).await.expect("later it works");
+}
+
+#[tokio::test]
+async fn a_provider_that_lets_nobody_end_a_session_is_told_as_that() {
+    let world = World::start();
+    let oidc = world.oidc().await;
+    world.sandbox.rule(Some("POST"), "*/logout", None, answer(404, ""));
+    world.sandbox.rule(Some("POST"), "*/revoke", None, answer(401, ""));
+    let error = oidc.sign_out(true).await.expect_err("it lives on there");
+    assert_eq!(error.code(), ErrorCode::NotSupported);
+    assert!(oidc.status().ended.is_some(), "over here");
 }
 
 #[tokio::test]

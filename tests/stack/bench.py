@@ -1,7 +1,10 @@
 """What the suites share: the stack, its front server's orders, Wayleave with homes of its own, and the report."""
+import base64
+import hashlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import subprocess
@@ -24,6 +27,10 @@ from stack import Stack  # noqa: E402
 DEMO = ("demo", PEOPLE["demo"][0])
 ADA = ("ada", PEOPLE["ada"][0])
 PASSPHRASE = "seven quiet otters cross the estuary"
+# What scripts were promised (`wayleave help exit-codes`); every other code is 1.
+EXITS = {"no_vault": 3, "vault_locked": 3, "not_signed_in": 4, "session_ended": 4, "forbidden": 5, "rejected": 5,
+         "not_supported": 5, "rate_limited": 5, "offline": 6, "timed_out": 6, "not_found": 7, "expired": 8, "cancelled": 9,
+         "sign_in_refused": 9}
 
 
 class Front:
@@ -52,6 +59,16 @@ class Front:
     def seen(self, path="", **match):
         return [row for row in self.order("seen") if path in row["path"] and all(row[k] == v for k, v in match.items())]
 
+    def refused(self, words, check):
+        """A check in whose course Keycloak must refuse something with these words."""
+        def checked():
+            self.order("refusals")
+            ok = check()
+            told = self.order("refusals")
+            assert any(words in text for text in told), f"Keycloak said {told}, and not “{words}”"
+            return ok
+        return checked
+
     def refreshes(self):
         return self.seen("/token", grant="refresh_token")
 
@@ -71,8 +88,8 @@ class Failed(Exception):
 
     @property
     def helpful(self):
-        """Whether it says what happened, what was kept and what to do."""
-        return all(self.error.get(part) for part in ("message", "kept", "advice"))
+        """Whether it says what happened, what was kept and what to do, and ends as scripts were promised."""
+        return all(self.error.get(part) for part in ("message", "kept", "advice")) and self.exit == EXITS.get(self.code, 1)
 
 
 class Home:
@@ -114,12 +131,29 @@ class Home:
         return json.loads(out) if out.strip() else None
 
     def refused(self, *arguments, stdin=""):
-        """The `Failed` of a command that must fail."""
+        """The `Failed` of a command that must fail and lose nothing."""
+        before = self.held()
         try:
             value = self.json(*arguments, stdin=stdin)
         except Failed as failed:
+            self.lost_nothing(before)
             return failed
         raise AssertionError(f"wayleave {' '.join(arguments)} succeeded: {value}")
+
+    def held(self):
+        """What the vault holds: every credential's id, name and end, and whether it was revoked."""
+        return sorted((row["id"], row["name"], str(row.get("expires")), row["state"] == "revoked") for row in self.json("list"))
+
+    def hold_something(self):
+        """S3 credentials in the vault, so that there is something to lose; needs a session. No API token: that could act for it."""
+        if not self.held():
+            mine = next(w["name"] for w in self.json("workspaces") if w["name"] in ("demo-ws", "coastal-lab"))
+            self.run("s3", "request", "-w", mine)
+
+    def lost_nothing(self, before):
+        """What an error may never touch."""
+        after = self.held()
+        assert after == before, f"the vault held {before}, and now {after}"
 
     def account(self):
         return self.json("account", "list")[0]
@@ -177,6 +211,7 @@ class Waiting:
     def __init__(self, child, home):
         self.child, self.home, self.lines = child, home, []
         child.stdin.close()
+        self.before = home.held()
 
     def told(self, word):
         for line in self.child.stderr:
@@ -206,6 +241,7 @@ class Waiting:
         try:
             value = self.finish(seconds)
         except Failed as failed:
+            self.home.lost_nothing(self.before)
             return failed
         raise AssertionError(f"it signed in: {value}")
 
@@ -224,6 +260,21 @@ class Bench:
 
     def browser(self):
         return Browser(self.stack.authority)
+
+    def tokens(self, client_id="wayleave-desktop"):
+        """Tokens of a desktop client, got as one gets them."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        redirect = "http://127.0.0.1:9/callback"
+        query = {"client_id": client_id, "response_type": "code", "redirect_uri": redirect, "scope": "openid", "state": "x",
+                 "code_challenge": challenge, "code_challenge_method": "S256"}
+        base = f"{self.stack.issuer}/protocol/openid-connect"
+        browser = self.browser()
+        back = browser.sign_in(f"{base}/auth?{urllib.parse.urlencode(query)}", DEMO)
+        code = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))["code"]
+        page = browser.get(f"{base}/token", {"grant_type": "authorization_code", "client_id": client_id, "code": code,
+                                             "redirect_uri": redirect, "code_verifier": verifier})
+        return json.loads(page.body)
 
     def visit(self, url):
         """What the browser does with an address on this computer; (status, page), or None when nobody listens."""

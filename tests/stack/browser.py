@@ -58,6 +58,7 @@ class Browser:
             NoRedirect, urllib.request.HTTPCookieProcessor(self.jar), urllib.request.ProxyHandler({}),
             urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority)))
         self.log_ins = 0
+        self.patience = 8  # log-ins after which the person gives up
         self.typed = set()
 
     def get(self, url, form=None):
@@ -95,9 +96,9 @@ class Browser:
             return None
         fields = dict(form["fields"])
         if login:
-            self.log_ins += 1
-            if self.log_ins > 8:
+            if self.log_ins >= self.patience:
                 return None
+            self.log_ins += 1
             fields = {"username": person[0], "password": person[1], "credentialId": ""}
         elif device:
             if page.url in self.typed:

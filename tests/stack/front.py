@@ -15,10 +15,31 @@ import ssl
 import sys
 import threading
 import time
+import urllib.parse
 
 PAGE_502 = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection"}
 HOLD_LIMIT = 300
+# Fields of a form that are no secret: noted with their values, all others by their names only.
+PLAIN = {"grant_type", "client_id", "redirect_uri", "scope", "code_challenge_method", "token_type_hint"}
+
+
+def form_of(body):
+    """A form's fields; the values of those that are no secret."""
+    fields = urllib.parse.parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+    return {name: value if name in PLAIN else "" for name, value in fields}
+
+
+def refusal_of(status, headers, body):
+    """What an OpenID provider says when it refuses, in an answer or in a redirect: `STATUS error: description`, or an empty text."""
+    location = next((value for name, value in headers if name.lower() == "location"), "")
+    told = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
+    if "error" not in told:
+        try:
+            told = json.loads(body) if body[:1] == b"{" else {}
+        except ValueError:
+            told = {}
+    return f"{status} {told['error']}: {told.get('error_description', '')}" if "error" in told else ""
 
 
 class Rules:
@@ -26,7 +47,7 @@ class Rules:
 
     def __init__(self):
         self.lock = threading.Condition()
-        self.rules, self.seen, self.tokens, self.next = [], [], [], 1
+        self.rules, self.seen, self.tokens, self.refusals, self.next = [], [], [], [], 1
 
     def add(self, rule):
         with self.lock:
@@ -57,6 +78,10 @@ class Rules:
         with self.lock:
             self.tokens += re.findall(r'"(?:access|refresh|id)_token":"([^"]+)"', answer.decode("utf-8", "replace"))
 
+    def keep_refusal(self, text):
+        with self.lock:
+            self.refusals += [text] if text else []
+
     def is_dead(self, rule, bearer):
         """Whether it is the bearer that the rule saw first: that one is refused from then on, others are not."""
         with self.lock:
@@ -81,6 +106,9 @@ class Rules:
                 return list(self.seen)
             if do == "tokens":
                 given, self.tokens = self.tokens, []
+                return given
+            if do == "refusals":
+                given, self.refusals = self.refusals, []
                 return given
             if do == "clear":
                 for rule in self.rules:
@@ -121,8 +149,10 @@ class Front(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
         row = RULES.note({"method": self.command, "path": path, "to": self.name, "status": 0, "at": time.time(), "answered": 0,
-                          "grant": (re.findall(rb"grant_type=([^&]+)", body) or [b""])[0].decode("latin-1"),
+                          "grant": urllib.parse.unquote((re.findall(rb"grant_type=([^&]+)", body) or [b""])[0].decode("latin-1")),
                           "headers": sorted(name.lower() for name in self.headers.keys()),
+                          "accept": self.headers.get("Accept", ""),
+                          "form": form_of(body) if "form-urlencoded" in self.headers.get("Content-Type", "") else {},
                           "cookies": re.findall(r"(?:^|; )([^=;]+)=", self.headers.get("Cookie", ""))})
         # What a server's access log holds: the places where a secret must never be.
         self.log.write(json.dumps([self.command, self.path, self.headers.get("Referer", ""), self.headers.get("User-Agent", "")])
@@ -131,19 +161,18 @@ class Front(http.server.BaseHTTPRequestHandler):
         rule = RULES.match(self.command, self.path, body)
         do = rule["do"] if rule else ""
         try:
-            self.serve(body, path, row, rule, do)
+            self.serve(body, row, rule, do)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
         finally:
             if rule:
                 RULES.finished(rule)
 
-    def serve(self, body, path, row, rule, do):
+    def serve(self, body, row, rule, do):
+        then = do == "hold_before" and rule.get("then")
         if do == "hold_before":
             RULES.hold(rule)
-            if rule.get("then") == "drop":
-                return self.drop()
-        if do == "drop_before":
+        if do == "drop_before" or then == "drop":
             return self.drop()
         if do == "answer":
             row["status"] = rule["status"]
@@ -151,13 +180,14 @@ class Front(http.server.BaseHTTPRequestHandler):
         if do == "dead_bearer" and RULES.is_dead(rule, self.headers.get("Authorization", "")):
             row["status"] = 401
             return self.reply(401, [["Content-Type", "application/json"]], b"{}")
-        if do == "edit_request":
-            body = re.sub(rule["from"].encode(), rule["to"].encode(), body)
-        if do == "twice":
-            self.ask(body, path)
-        status, headers, answer = self.ask(body, path)
-        if path.endswith("/openid-connect/token"):
-            RULES.keep_tokens(answer)
+        changes = rule if do == "edit_request" else {}
+        if "from" in changes:
+            body = re.sub(changes["from"].encode(), changes["to"].encode(), body)
+        if do == "twice" or then == "twice":
+            first = self.ask(body)
+        status, headers, answer = self.ask(body, changes)
+        if do == "twice" and rule.get("told") == "first":
+            status, headers, answer = first
         row["status"], row["answered"] = status, time.time()
         if do == "edit_answer":
             answer = re.sub(rule["from"].encode(), rule["to"].encode(), answer)
@@ -171,22 +201,33 @@ class Front(http.server.BaseHTTPRequestHandler):
         if do == "cut":
             self.drop()
 
-    def ask(self, body, path):
-        """One request to whom it concerns, as an ingress passes it on."""
+    def ask(self, body, changes=()):
+        """One request to whom it concerns, as an ingress passes it on; `changes` to its method, path and headers come first."""
+        changes = dict(changes)
+        path = re.sub(*changes.get("path_edit", ("^", "")), self.path, count=1)
         host, port = self.upstream(path).split("//")[1].split(":")
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP | {"content-length"}}
+        changed = changes.get("headers", {})
+        left_out = HOP | {"content-length"} | {name.lower() for name in changed}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
         public = self.headers.get("Host", "")
         headers.update({"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": public,
                         "X-Forwarded-Port": public.partition(":")[2]})
+        headers.update(changed)
+        method = changes.get("as", self.command)
         connection = http.client.HTTPConnection(host, int(port), timeout=60)
         try:
-            connection.request(self.command, self.path, body or (None if self.command == "GET" else b""), headers)
+            connection.request(method, path, None if method == "GET" else body, headers)
             answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            given = answer.status, answer.getheaders(), answer.read()
         except OSError:
             return 502, [("Content-Type", "text/html")], PAGE_502
         finally:
             connection.close()
+        if path.endswith("/openid-connect/token"):
+            RULES.keep_tokens(given[2])
+        if path.startswith("/keycloak/"):
+            RULES.keep_refusal(refusal_of(*given))
+        return given
 
     def reply(self, status, headers, body, cut=None):
         """With `cut`, so many bytes of the body that its head announces."""

@@ -25,6 +25,8 @@ PRISTINE = CACHE / f"realm-{KEYCLOAK}"
 PROXY_PROGRAM = CACHE / f"bin/oauth2-proxy-{OAUTH2_PROXY}"
 MINIO_PROGRAM = CACHE / f"bin/minio-{MINIO.rsplit('-', 1)[1]}"
 NODE_HOME = CACHE / f"oidc-provider-{OIDC_PROVIDER}"
+# GPL-3.0 program with LGPL libraries, as Debian has them; a program of its own, never linked or shipped.
+GLEWLWYD_HOME = CACHE / "glewlwyd-debian"
 
 BUILD_ARGUMENTS = ["--db=dev-file", "--cache=local", "--http-relative-path=/keycloak", "--features=parameterized-scopes"]
 GO_MINIMUM = (1, 26)
@@ -142,12 +144,28 @@ def fetch_node():
     fresh.rename(NODE_HOME)
 
 
+def fetch_glewlwyd():
+    """Debian's package and the libraries that it lacks here, unpacked and not installed: installed, it would start a server for all."""
+    simulated = run("apt-get", "-q", "--simulate", "--no-install-recommends", "install", "glewlwyd", "dbconfig-no-thanks")
+    lacking = re.findall(r"^Inst (lib\S+)", simulated, re.M)
+    fresh = GLEWLWYD_HOME.with_suffix(".fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    # Its database's tables come as documentation.
+    run("apt-get", "-q", "download", "glewlwyd", *(name for name in lacking if not name.startswith("libjs-")), cwd=fresh)
+    for package in fresh.glob("*.deb"):
+        run("dpkg-deb", "--extract", package, fresh)
+        package.unlink()
+    fresh.rename(GLEWLWYD_HOME)
+
+
 def install():
     """Fetches and builds what is not there yet: Java's part beside Go's, since each leaves a core idle at times."""
     need_prerequisites()
     CACHE.mkdir(parents=True, exist_ok=True)
     wanted = [(KEYCLOAK_HOME, "Keycloak", fetch_keycloak), (PROXY_PROGRAM, "oauth2-proxy", build_proxy),
-              (MINIO_PROGRAM, "MinIO", build_minio), (NODE_HOME, "oidc-provider", fetch_node)]
+              (MINIO_PROGRAM, "MinIO", build_minio), (NODE_HOME, "oidc-provider", fetch_node),
+              (GLEWLWYD_HOME, "glewlwyd", fetch_glewlwyd)]
     lacking = [(what, make) for path, what, make in wanted if not path.exists()]
     errors = []
 

@@ -63,6 +63,7 @@ def scopes():
               mapper("groups", "oidc-group-membership-mapper", **{
                   "claim.name": "groups", "full.path": "false", "id.token.claim": "true", "userinfo.token.claim": "true"}),
               shown=False),
+        scope("eodh-audience", audience("eodh"), shown=False),
         scope("eodh-audiences", audience("eodh"), audience("eodh-workspaces"), shown=False),
         # What the object store is configured for: the exchanged tokens name it too.
         scope("store-audience", audience("wayleave-desktop"), shown=False),
@@ -73,7 +74,7 @@ def scopes():
     ]
 
 
-def desktop(name, redirects=(CALLBACK,), device=True, audiences=True, **more):
+def desktop(name, redirects=(CALLBACK,), device=True, audiences="eodh-audiences", **more):
     """A public client of a desktop program. `more`: attributes, with `_` for `.`, and `consentRequired`."""
     consent = more.pop("consentRequired", False)
     attributes = {"pkce.code.challenge.method": "S256", "oauth2.device.authorization.grant.enabled": str(device).lower()}
@@ -81,7 +82,7 @@ def desktop(name, redirects=(CALLBACK,), device=True, audiences=True, **more):
     return {"clientId": name, "enabled": True, "publicClient": True, "standardFlowEnabled": True,
             "directAccessGrantsEnabled": False, "fullScopeAllowed": True, "redirectUris": list(redirects),
             "consentRequired": consent, "attributes": attributes,
-            "defaultClientScopes": [*BUILT_IN, "eodh-claims", *(["eodh-audiences"] if audiences else ["store-audience"])],
+            "defaultClientScopes": [*BUILT_IN, "eodh-claims", audiences or "store-audience"],
             "optionalClientScopes": ["offline_access", "workspace"]}
 
 
@@ -102,11 +103,15 @@ def clients(hub):
         desktop("wayleave-desktop"),
         # The same, as they go wrong: each is one bad registration, or one setting that makes an error visible.
         desktop("desktop-quick", access_token_lifespan="2"),
+        desktop("desktop-ending"),
         desktop("desktop-idle", access_token_lifespan="2", client_session_idle_timeout="4"),
+        desktop("desktop-longest", access_token_lifespan="2", client_session_max_lifespan="5"),
         desktop("desktop-consent", consentRequired=True),
         desktop("desktop-no-device", device=False),
         desktop("desktop-no-audience", audiences=False),
-        desktop("desktop-device-short", **{"oauth2.device.code.lifespan": "6"}),
+        # Good for the proxy, not for the workspace services.
+        desktop("desktop-half-audience", audiences="eodh-audience"),
+        desktop("desktop-device-short", **{"oauth2.device.code.lifespan": "4"}),
         desktop("desktop-localhost", redirects=["http://localhost/callback"]),
         desktop("desktop-other-path", redirects=["http://127.0.0.1/other"]),
         desktop("desktop-brief", audiences=False, access_token_lifespan="8"),

@@ -12,7 +12,9 @@ import sys
 import time
 import urllib.parse
 
+import rows
 from bench import ADA, DEMO, Bench, Home, wait_for, with_query
+from window_race import copy_of, window_beside_command
 
 KILLS = 200
 SEED = 26
@@ -45,6 +47,7 @@ class Suite:
     def signed_in(self, home, browser=None, person=DEMO):
         view = home.sign_in(browser, person)
         assert view["sign_in"]["state"] == "signed_in", view
+        home.hold_something()
         return view
 
     # --- flows ------------------------------------------------------------------------------------------------------------
@@ -119,7 +122,8 @@ class Suite:
         return home.state() == "signed_out"
 
     # --- signing in goes wrong --------------------------------------------------------------------------------------------
-    def browser_refused(self, expect, client="wayleave-desktop", rule=None, url=None, back=None, person=DEMO, consent=True):
+    def browser_refused(self, expect, client="wayleave-desktop", rule=None, url=None, back=None, person=DEMO, consent=True,
+                        after=lambda: None):
         """A sign-in that must fail like this, with words that help; the next one works and asks for no password."""
         home, browser = self.home(client), self.bench.browser()
         if rule:
@@ -132,6 +136,8 @@ class Suite:
         failed = waiting.refused()
         assert failed.code == expect, f"{failed.code}: {failed.stderr}"
         assert failed.helpful, failed.error
+        assert len(self.front.seen(TOKEN, grant="authorization_code")) <= 1, "a code is shown once"
+        after()
         self.front.clear()
         asked = browser.log_ins
         self.signed_in(home, browser, person)
@@ -207,21 +213,8 @@ class Suite:
         return status == 400 and sent == 0 and waiting.finish()["sign_in"]["state"] == "signed_in"
 
     def another_clients_code(self):
-        """A code that another client got in the same browser."""
-        def swap(back):
-            other = self.bench.browser()
-            home = self.home("desktop-quick")
-            waiting = home.waiting("--with", "browser", "--no-open", "--replace")
-            theirs = other.sign_in(waiting.told("open"), DEMO)
-            waiting.interrupt()
-            waiting.refused()
-            code = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(theirs).query))["code"]
-            return with_query(back, code=code)
-        return self.browser_refused("sign_in_failed", back=swap)
-
-    def code_replayed(self):
-        """Somebody used the code first: Keycloak refuses ours and kills the first tokens."""
-        return self.browser_refused("sign_in_failed", rule=(("twice", TOKEN), {"method": "POST"}))
+        """A code that was made for another client, with our own redirect and challenge."""
+        return self.browser_refused("sign_in_failed", url=lambda u: with_query(u, client_id="desktop-quick"))
 
     def device_refused(self, expect, rule=None, client="wayleave-desktop", consent=True):
         home = self.home(client)
@@ -282,7 +275,11 @@ class Suite:
         return self.ended(lambda: self.front.rule("twice", TOKEN, body="grant_type=refresh_token"))
 
     def idle_end(self):
+        """Idle for too long, and by what Wayleave was told not yet: Keycloak's word ends it."""
         def wait():
+            self.front.rule("edit_answer", TOKEN, body="grant_type=refresh_token",
+                            **{"from": '"refresh_expires_in":[0-9]+', "to": '"refresh_expires_in":1800'})
+            assert self.renew(self.home("desktop-idle"))[0] == 0
             end = time.monotonic() + 9  # Keycloak's own clock: it gives no grace, and nothing can be asked without renewing it
             wait_for("the idle end", lambda: time.monotonic() > end)
         return self.ended(wait, client="desktop-idle")
@@ -312,15 +309,6 @@ class Suite:
         self.front.clear()
         return home.state() == "signed_in" and self.renew(home)[0] == 0
 
-    def audience_missing(self):
-        """A.9.1: the registration lacks the audience; lists work, and the refusal says what is wrong."""
-        home = self.home("desktop-no-audience")
-        waiting = home.waiting("--with", "browser", "--no-open", "--replace")
-        self.bench.visit(self.bench.browser().sign_in(waiting.told("open"), DEMO))
-        waiting.finish()
-        failed = home.refused("workspaces")
-        return failed.helpful and failed.code in ("forbidden", "session_ended")
-
     def clock_off(self, seconds):
         library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         faked = {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -332,10 +320,11 @@ class Suite:
     def keycloak_restarts(self):
         """Stopped in the middle of each flow, and started again: nothing is lost that need not be."""
         stack, bench = self.bench.stack, self.bench
-        renewing, leaving, coding, typing, fresh = (Home(bench) for _ in range(5))
-        browsers = [bench.browser() for _ in range(4)]
-        self.signed_in(renewing, browsers[0])
-        self.signed_in(leaving, browsers[1])
+        renewing, leaving, coding, typing, minting, fresh = (Home(bench) for _ in range(6))
+        browsers = [bench.browser() for _ in range(5)]
+        for home, browser in ((renewing, browsers[0]), (leaving, browsers[1]), (minting, browsers[4])):
+            self.signed_in(home, browser)
+        held = minting.held()
         code_wait = coding.waiting("--with", "browser", "--no-open")
         back = browsers[2].sign_in(code_wait.told("open"), DEMO)
         device_wait = typing.waiting("--with", "device")
@@ -343,24 +332,34 @@ class Suite:
         stack.stop("keycloak")
         results = {}
         bench.visit(back)
-        results["code flow says so"] = code_wait.refused().helpful
-        self.renew(renewing)
-        results["renewing keeps the session"] = renewing.state() == "signed_in"
+        failed = code_wait.refused()
+        results["code flow says so"] = failed.helpful and failed.code == "platform_unavailable"
+        self.front.rule("answer", "^/api/workspaces", status=401)
+        failed = renewing.refused("workspaces")
+        results["renewing says so, and keeps the session"] = (
+            failed.helpful and failed.code == "platform_unavailable" and renewing.state() == "signed_in")
+        failed = minting.refused("s3", "request", "-w", "demo-ws")
+        results["the exchange says so, and keeps everything"] = (
+            failed.helpful and failed.code == "platform_unavailable" and minting.state() == "signed_in" and minting.held() == held)
         failed = leaving.refused("sign-out", "--everywhere")
-        results["signing out: over here"] = failed.helpful and leaving.state() == "signed_out"
+        results["signing out: over here, told"] = (
+            failed.helpful and failed.code == "platform_unavailable" and leaving.state() == "signed_out")
         failed = fresh.refused("sign-in", "--with", "browser", "--no-open")
-        results["a new sign-in says so"] = failed.helpful and failed.code in ("platform_unavailable", "offline")
+        results["a new sign-in says so"] = failed.helpful and failed.code == "platform_unavailable"
         stack.start_keycloak()
         self.front.clear()
         results["renewing goes on"] = self.renew(renewing)[0] == 0
+        results["the exchange goes on"] = bool(minting.json("s3", "request", "-w", "demo-ws"))
         browsers[3].device(url, DEMO, code)
         # Keycloak forgets its device codes when it stops.
-        results["the device flow says so"] = device_wait.refused(180).helpful
+        failed = device_wait.refused(180)
+        results["the device flow says so"] = failed.helpful and failed.code == "sign_in_failed"
         results["the next device flow"] = self.device_flow().finish()["sign_in"]["state"] == "signed_in"
         results["the next code flow"] = self.signed_in(coding, browsers[2]) and self.works(coding)
-        for home in (renewing, leaving, coding, typing, fresh):
+        results["the next sign-in after signing out"] = self.signed_in(leaving, browsers[1]) and self.works(leaving)
+        for home in (renewing, leaving, coding, typing, minting, fresh):
             home.run("agent", "stop")
-        print("   ", results, flush=True)
+        print("   ", {name: bool(result) for name, result in results.items()}, flush=True)
         return all(results.values())
 
     # --- one refresh at a time --------------------------------------------------------------------------------------------
@@ -372,10 +371,7 @@ class Suite:
         home.run("agent", "stop")
         wait_for("the agent's end", lambda: home.agent() is None)
         if copies == 2:
-            import shutil  # noqa: PLC0415
-            folder = home.folder.with_name(home.folder.name + "-copy")
-            shutil.copytree(home.folder, folder, ignore=lambda _, names: [n for n in names if n.endswith((".sock", ".lock"))])
-            homes.append(Home(self.bench, folder=folder))
+            homes.append(copy_of(home))
         agents = [h.spawn("agent", "run") for h in homes for _ in range(2)]
         for h in homes:
             wait_for("an agent", h.agent)
@@ -405,6 +401,7 @@ class Suite:
         """`count` kills: before the server saw the refresh, between its answer and ours, and soon after. What came of them."""
         home, browser = Home(self.bench), self.bench.browser()
         self.signed_in(home, browser)
+        held = home.held()
         told = {"killed": 0, "signed_in": 0, "signed_out": 0, "signed_out_outside": 0, "killed_inside": 0, "lost": 0}
         for n in range(count):
             phase = "after" if spoil else ("before", "between", "after", "after")[n % 4]
@@ -414,6 +411,7 @@ class Suite:
             told["killed_inside"] += inside
             if (n + 1) % 20 == 0:
                 print(f"    {n + 1} kills: {told}", flush=True)
+        home.lost_nothing(held)
         home.run("agent", "stop")
         return told
 
@@ -487,7 +485,7 @@ def add_scope(more):
 
 def cases(s):
     well_known = "openid-configuration"
-    edit = "edit_request"
+    edit, said = "edit_request", s.front.refused
     yield "browser: signed in, workspaces read", s.browser_flow
     yield "browser: another person, with consent", s.other_person
     yield "device: signed in", s.device_good
@@ -495,59 +493,94 @@ def cases(s):
     yield "refresh: memberships follow", s.memberships_after_refresh
     yield "sign-out here: the browser's session stays", s.sign_out_here
     yield "sign-out everywhere: no session is left", s.sign_out_everywhere
-    yield "sign-out everywhere: log-out refused, revoked instead", lambda: s.sign_out_everywhere(
-        ((edit, REALM_PATH + "/logout"), {"method": "POST", "from": "refresh_token=[^&]*", "to": "refresh_token=garbage"}))
+    yield "sign-out everywhere: log-out refused, revoked instead", said(
+        "400 invalid_grant: Invalid refresh token", lambda: s.sign_out_everywhere(
+        ((edit, REALM_PATH + "/logout"), {"method": "POST", "from": "refresh_token=[^&]*", "to": "refresh_token=garbage"})))
     yield "sign-out everywhere of an ended session", s.sign_out_when_over
-    yield "redirect registered as localhost: a page, no way back", lambda: s.no_way_back("desktop-localhost", "redirect_uri")
+    yield "redirect registered as localhost: a page, no way back", lambda: s.no_way_back(
+        "desktop-localhost", "redirect_uri")
     yield "redirect registered with another path", lambda: s.no_way_back("desktop-other-path", "redirect_uri")
     yield "redirect registered with a fixed port", lambda: s.no_way_back("desktop-fixed-port", "redirect_uri")
     yield "unknown client: a page, no way back", lambda: s.no_way_back("nobody-registered-this", "Client not found")
     yield "other redirects are refused with a page", s.redirects_refused
     yield "strange callbacks do not disturb", s.strange_callbacks
-    yield "PKCE missing in the request", lambda: s.browser_refused("sign_in_failed", url=lambda u: with_query(u, code_challenge=None, code_challenge_method=None))
-    yield "PKCE plain", lambda: s.browser_refused("sign_in_failed", url=lambda u: with_query(u, code_challenge_method="plain"))
-    yield "PKCE verifier of another challenge", lambda: s.token_edit("code_verifier=...", "code_verifier=AAA")
-    yield "PKCE verifier missing", lambda: s.token_edit("&?code_verifier=[^&]*", "")
-    yield "PKCE verifier malformed", lambda: s.token_edit("code_verifier=[^&]*", "code_verifier=short")
-    yield "redirect differs at the token endpoint", lambda: s.token_edit("redirect_uri=[^&]*", "redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcallback")
-    yield "code unknown", lambda: s.token_edit("([?&]|^)code=[^&]*", "\\1code=garbage")
-    yield "another client at the token endpoint", lambda: s.token_edit("client_id=wayleave-desktop", "client_id=desktop-quick")
-    yield "unknown client at the token endpoint (401)", lambda: s.token_edit("client_id=wayleave-desktop", "client_id=nobody")
-    yield "confidential client at the token endpoint (401)", lambda: s.token_edit("client_id=wayleave-desktop", "client_id=eodh")
-    yield "wrong method at the token endpoint (405)", lambda: s.browser_refused(
-        "unexpected_answer", rule=(("answer", TOKEN), {"method": "POST", "status": 405, "text": '{"error":"HTTP 405 Method Not Allowed"}'}))
-    yield "another client's code", s.another_clients_code
-    yield "code replayed", s.code_replayed
-    yield "consent refused", lambda: s.browser_refused_consent()
-    yield "log-in required", lambda: s.browser_refused("sign_in_refused", back=lambda b: with_query(b, code=None, error="login_required"))
-    yield "scope unknown", lambda: s.browser_refused("sign_in_failed", url=add_scope("workspace:"))
-    yield "offline not allowed", lambda: s.browser_refused("sign_in_failed", url=add_scope("offline_access"), person=ADA)
+    yield "PKCE missing in the request", said(
+        "302 invalid_request: Missing parameter: code_challenge_method",
+        lambda: s.browser_refused("sign_in_failed", url=lambda u: with_query(u, code_challenge=None, code_challenge_method=None)))
+    yield "PKCE plain", said(
+        "code challenge method is not matching the configured one",
+        lambda: s.browser_refused("sign_in_failed", url=lambda u: with_query(u, code_challenge_method="plain")))
+    yield "PKCE verifier of another challenge", said(
+        "400 invalid_grant: PKCE verification failed: Code mismatch",
+        lambda: s.token_edit("code_verifier=...", "code_verifier=AAA"))
+    yield "PKCE verifier missing", said(
+        "400 invalid_grant: PKCE code verifier not specified", lambda: s.token_edit("&?code_verifier=[^&]*", ""))
+    yield "PKCE verifier malformed", said(
+        "400 invalid_grant: PKCE verification failed: Invalid code verifier",
+        lambda: s.token_edit("code_verifier=[^&]*", "code_verifier=short"))
+    yield "redirect differs at the token endpoint", said(
+        "400 invalid_grant: Incorrect redirect_uri",
+        lambda: s.token_edit("redirect_uri=[^&]*", "redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcallback"))
+    yield "code unknown", said(
+        "400 invalid_grant: Code not valid", lambda: s.token_edit("([?&]|^)code=[^&]*", "\\1code=garbage"))
+    yield "another client at the token endpoint", said(
+        "Found different client_id in clientSession",
+        lambda: s.token_edit("client_id=wayleave-desktop", "client_id=desktop-quick"))
+    yield "unknown client at the token endpoint (401)", said(
+        "401 invalid_client", lambda: s.token_edit("client_id=wayleave-desktop", "client_id=nobody"))
+    yield "confidential client at the token endpoint (401)", said(
+        "401 unauthorized_client", lambda: s.token_edit("client_id=wayleave-desktop", "client_id=eodh"))
+    yield "wrong method at the token endpoint (405)", said(
+        "405 HTTP 405 Method Not Allowed", lambda: s.browser_refused(
+        "unexpected_answer", rule=((edit, TOKEN), {"method": "POST", "as": "GET"})))
+    yield "another client's code", said("Found different client_id in clientSession", s.another_clients_code)
+    yield "consent refused", said("302 access_denied", lambda: s.browser_refused_consent())
+    yield "scope unknown", said(
+        "302 invalid_scope", lambda: s.browser_refused("sign_in_failed", url=add_scope("workspace:")))
+    yield "offline not allowed", said(
+        "400 not_allowed", lambda: s.browser_refused("sign_in_failed", url=add_scope("offline_access"), person=ADA))
     yield "iss of another issuer", lambda: s.mixed_up("https://evil.example/realms/x")
     yield "iss missing", lambda: s.mixed_up(None)
-    yield "wrong issuer in discovery", lambda: s.discovery(("edit_answer", well_known), {"from": '"issuer":"[^"]*"', "to": '"issuer":"https://evil.example"'})
-    yield "token endpoint elsewhere in discovery", lambda: s.discovery(("edit_answer", well_known), {"from": '"token_endpoint":"[^"]*"', "to": '"token_endpoint":"https://evil.example/t"'})
-    yield "unknown realm (404)", lambda: s.discovery(("answer", well_known), {"status": 404, "text": '{"error":"Realm does not exist"}'})
-    yield "ID token for another client", lambda: s.browser_refused("sign_in_failed", rule=(("edit_answer", TOKEN), {"method": "POST", "from": '"id_token":"[^"]*"', "to": '"id_token":"e30.e30.e30"'}))
-    yield "device: refused", lambda: s.device_refused("sign_in_refused", consent=False)
-    yield "device: slow_down", s.device_slowed
+    yield "wrong issuer in discovery", lambda: s.discovery(
+        ("edit_answer", well_known), {"from": '"issuer":"[^"]*"', "to": '"issuer":"https://evil.example"'})
+    yield "token endpoint elsewhere in discovery", lambda: s.discovery(
+        ("edit_answer", well_known), {"from": '"token_endpoint":"[^"]*"', "to": '"token_endpoint":"https://evil.example/t"'})
+    yield "unknown realm (404)", said("404 Realm does not exist", lambda: s.discovery(
+        (edit, well_known), {"path_edit": ["realms/eodhp", "realms/nobody"]}))
+    yield "ID token that cannot be read", lambda: s.browser_refused(
+        "sign_in_failed", rule=(("edit_answer", TOKEN), {"method": "POST", "from": '"id_token":"[^"]*"', "to": '"id_token":"e30.e30.e30"'}))
+    yield "device: refused", said("400 access_denied", lambda: s.device_refused("sign_in_refused", consent=False))
+    yield "device: slow_down", said("400 slow_down", s.device_slowed)
     yield "device: the code ended", s.device_too_late
-    yield "device: code unknown or spent", lambda: s.device_refused("sign_in_failed", ((edit, TOKEN), {"body": POLL, "from": "device_code=[^&]*", "to": "device_code=garbage"}))
-    yield "device: poll without verifier", lambda: s.device_refused("sign_in_failed", ((edit, TOKEN), {"body": POLL, "from": "&?code_verifier=[^&]*", "to": ""}))
-    yield "device: start without PKCE", lambda: s.device_refused("sign_in_failed", ((edit, "/auth/device"), {"method": "POST", "from": "&?code_challenge[^&]*", "to": ""}))
-    yield "device: not enabled for the client", lambda: s.device_refused("sign_in_failed", client="desktop-no-device")
-    yield "refresh: reused token, session ends, next is silent", s.refresh_reused
+    yield "device: code unknown", said(
+        "400 invalid_grant: Device code not valid",
+        lambda: s.device_refused("sign_in_failed", ((edit, TOKEN), {"body": POLL, "from": "device_code=[^&]*", "to": "device_code=garbage"})))
+    yield "device: poll without verifier", said(
+        "400 invalid_grant: PKCE code verifier not specified",
+        lambda: s.device_refused("sign_in_failed", ((edit, TOKEN), {"body": POLL, "from": "&?code_verifier=[^&]*", "to": ""})))
+    yield "device: start without PKCE", said(
+        "400 invalid_request",
+        lambda: s.device_refused("sign_in_failed", ((edit, "/auth/device"), {"method": "POST", "from": "&?code_challenge[^&]*", "to": ""})))
+    yield "device: not enabled for the client", said(
+        "unauthorized_client", lambda: s.device_refused("sign_in_failed", client="desktop-no-device"))
+    yield "refresh: reused token, session ends, next is silent", said(
+        "400 invalid_grant: Maximum allowed refresh token reuse exceeded", s.refresh_reused)
     yield "refresh: answer lost, never again, next is silent", s.answer_lost
     yield "refresh: server unavailable, session stays", s.refresh_unavailable
-    yield "refresh: invalid token", lambda: s.refresh_edit("refresh_token=[^&]*", "refresh_token=garbage")
-    yield "refresh: another client's token", lambda: s.refresh_edit("client_id=[^&]*", "client_id=desktop-quick")
-    yield "refresh: idle for too long", s.idle_end
-    yield "session ended by an administrator", lambda: s.ended(lambda: s.admin.end_sessions("demo"), silent=False)
-    yield "user disabled", s.user_disabled
-    yield "audience of the proxy missing", s.audience_missing
+    yield "refresh: invalid token", said(
+        "400 invalid_grant: Invalid refresh token", lambda: s.refresh_edit("refresh_token=[^&]*", "refresh_token=garbage"))
+    yield "refresh: another client's token", said(
+        "Token client and authorized client don't match", lambda: s.refresh_edit("client_id=[^&]*", "client_id=desktop-quick"))
+    yield "refresh: idle for too long", said("400 invalid_grant: Token is not active", s.idle_end)
+    yield "session ended by an administrator", said(
+        "400 invalid_grant: Session not active", lambda: s.ended(lambda: s.admin.end_sessions("demo"), silent=False))
+    yield "user disabled", said("400 invalid_grant: User disabled", s.user_disabled)
+    yield from rows.cases(s)
     yield "clock two minutes ahead", lambda: s.clock_off(120)
     yield "clock two minutes behind", lambda: s.clock_off(-120)
     yield "Keycloak stopped in each flow and restarted", s.keycloak_restarts
     yield "two agents at once, one refresh", s.race_of_two
+    yield "window beside a command, one refresh", lambda: window_beside_command(s)
     yield f"{KILLS} kills around a refresh", s.two_hundred_kills
 
 

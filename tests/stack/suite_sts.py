@@ -3,10 +3,8 @@
     usage: inside.sh BUNDLE suite_sts.py PROGRAMS
 """
 import base64
-import hashlib
 import json
 import re
-import secrets
 import sys
 import time
 import urllib.error
@@ -32,21 +30,6 @@ class Suite:
         self.home.sign_in_portal()
 
     # --- past Wayleave: the token service itself --------------------------------------------------------------------------
-    def tokens(self, client_id="wayleave-desktop"):
-        """Tokens of a desktop client, got as one gets them."""
-        verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        redirect = "http://127.0.0.1:9/callback"
-        query = {"client_id": client_id, "response_type": "code", "redirect_uri": redirect, "scope": "openid", "state": "x",
-                 "code_challenge": challenge, "code_challenge_method": "S256"}
-        base = f"{self.stack.issuer}/protocol/openid-connect"
-        browser = self.bench.browser()
-        back = browser.sign_in(f"{base}/auth?{urllib.parse.urlencode(query)}", DEMO)
-        code = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))["code"]
-        page = browser.get(f"{base}/token", {"grant_type": "authorization_code", "client_id": client_id, "code": code,
-                                             "redirect_uri": redirect, "code_verifier": verifier})
-        return json.loads(page.body)
-
     def assume(self, token, **more):
         """(status, code, message or XML) of one call to the token service."""
         form = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "WebIdentityToken": token,
@@ -62,11 +45,11 @@ class Suite:
 
     def refusals(self):
         """Every refusal of the token service: one code, told apart by its text; and what Wayleave makes of that very text."""
-        good = self.tokens()["access_token"]
+        good = self.bench.tokens()["access_token"]
         head, body, signature = good.split(".")
         unsigned = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
         self.admin.set_client("desktop-quick", attributes={"access.token.lifespan": "1"})
-        old = self.tokens("desktop-quick")["access_token"]
+        old = self.bench.tokens("desktop-quick")["access_token"]
         self.admin.set_client("desktop-quick", attributes={"access.token.lifespan": "2"})
         wait_for("the token's end", lambda: "expired" in self.assume(old)[2])
         other = self.proxy_token()
@@ -114,7 +97,7 @@ class Suite:
 
     def default_life(self):
         """Without DurationSeconds credentials live as long as the token: that is why it is always sent."""
-        token = self.tokens()["access_token"]
+        token = self.bench.tokens()["access_token"]
         status, _, xml = self.assume(token, DurationSeconds=None)
         without = self.seconds(re.findall("<Expiration>(.*?)</Expiration>", xml)[0])
         status, _, xml = self.assume(token)

@@ -28,6 +28,12 @@ pub const fn of(code: ErrorCode) -> Words {
 /// The words of an error: its code's, but where its facts say otherwise.
 pub fn about(error: &Error) -> Words {
     let fact = |name: &str| error.params.get(name).map(String::as_str);
+    if fact("signed_out_here") == Some("true") {
+        return Words {
+            kept: "You are signed out here; the session may live on at the platform.",
+            advice: "End it on the platform's own page.",
+        };
+    }
     match (error.code, fact("revoked")) {
         (ErrorCode::IssuedButNotStored, Some("false")) => Words {
             kept: "The key could not be stored, and revoking it failed: it may live on.",

@@ -159,10 +159,8 @@ impl Front {
         let said = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
         match status {
             StatusCode::OK => Ok(said("access_token").to_owned()),
-            StatusCode::BAD_REQUEST if said("error_description") == "Invalid token" => {
-                Err((StatusCode::UNAUTHORIZED, "Invalid token".to_owned()))
-            }
-            other => Err((other, said("error_description").to_owned())),
+            // The service passes every refusal on as 401, with its words (platforms.md A.9.3).
+            _ => Err((StatusCode::UNAUTHORIZED, said("error_description").to_owned())),
         }
     }
 

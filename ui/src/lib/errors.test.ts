@@ -38,3 +38,9 @@ test("what the agent takes for the reason stands before the advice", () => {
   const { advice } = explain({ code: "forbidden", message: "", params: { hint: "the role is not for this user" } });
   expect(advice).toMatch(/^The role is not for this user\. \S/);
 });
+
+test("after a sign-out it is over here, whatever the platform said", () => {
+  const told = explain({ code: "platform_unavailable", message: "", params: { signed_out_here: "true" } });
+  expect(told.kept).toMatch(/signed out here/);
+  expect(told.advice).toMatch(/End it on the platform/);
+});

@@ -18,6 +18,8 @@ export type ErrorWords = {
 };
 
 const NOTHING_CHANGED = "Nothing was changed.";
+const SIGNED_OUT_HERE = "You are signed out here; the session may live on at the platform.";
+const END_IT_THERE = "End it on the platform’s own page.";
 const KEYS_KEPT = "Your keys are unchanged.";
 const NOTHING_SENT = "Nothing was sent.";
 const HUB = "the platform";
@@ -86,7 +88,9 @@ export type Explained = { title: string; kept: string; advice: string; severity:
 export function explain(error: ApiError): Explained {
   const { title, kept, advice, severity, action } = ERRORS[error.code];
   const fill = (text: Text) => (typeof text === "string" ? text : text(error.params));
-  return { title: fill(title), kept: fill(kept), advice: reason(error) + fill(advice), severity, action };
+  // After a sign-out it is over here, whatever the platform said.
+  const here = error.params.signed_out_here === "true";
+  return { title: fill(title), kept: here ? SIGNED_OUT_HERE : fill(kept), advice: reason(error) + (here ? END_IT_THERE : fill(advice)), severity, action };
 }
 
 /** What the agent takes for the reason, as a sentence in front of the advice. */

@@ -286,12 +286,14 @@ impl Inner {
         self.http.send(&sent).await
     }
 
-    /// A read that is answered 401 is sent once more with a renewed token; nothing else is.
+    /// A request whose token was refused is sent once more with a renewed one, where nothing can
+    /// have come of the first.
     async fn send_with_token(self: &Arc<Self>, mut request: Request) -> Asked<Answer> {
         let access = refresh::access_token(self, request.operation, None).await?;
         request.headers.push((AUTHORIZATION, bearer(&access)));
         let answer = self.http.send(&request).await?;
-        if answer.status != 401 || request.method != Method::GET {
+        let at_the_door = answer.is_refused_at_the_door();
+        if !at_the_door && (answer.status != 401 || request.method != Method::GET) {
             return Ok(answer);
         }
         match refresh::access_token(self, request.operation, Some(&access)).await {
@@ -301,7 +303,7 @@ impl Inner {
                 self.http.send(&request).await
             }
             // The old token and the answer to it are all there is.
-            Err(error) if error.kind == Kind::Unauthenticated => Ok(answer),
+            Err(error) if error.kind == Kind::Unauthenticated && !at_the_door => Ok(answer),
             Err(error) => Err(error),
         }
     }

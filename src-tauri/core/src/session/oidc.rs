@@ -27,7 +27,7 @@ use super::refresh::Renewal;
 use super::tokens::{TokenAnswer, TokenError, post_form, token_request};
 use super::{OidcTokens, SignInError};
 use crate::platform::connection::is_allowed;
-use crate::platform::http::{Http, Request};
+use crate::platform::http::{Answer, Http, Request};
 use crate::platform::{Asked, Connection, Kind, Operation, PlatformError};
 use crate::secret::Secret;
 
@@ -224,7 +224,7 @@ pub(super) async fn refresh(http: &Http, old: &OidcTokens, refresh: &Secret) -> 
             None => Renewal::Lost(lost(old, Kind::Protocol("there is no token in the answer"))),
         },
         Err(TokenError::Refused(error)) => match error.as_str() {
-            "invalid_grant" | "invalid_client" | "unauthorized_client" => Renewal::Over,
+            "" | "invalid_grant" | "invalid_client" | "unauthorized_client" => Renewal::Over,
             _ => Renewal::NotNow(lost(old, Kind::Forbidden)),
         },
         Err(TokenError::Platform(error))
@@ -281,12 +281,22 @@ pub(super) async fn end(http: &Http, tokens: &OidcTokens) -> Asked<()> {
         }
         if tokens.revocation_endpoint.is_none() {
             let unconfirmed = answer.error(Kind::OutcomeUnknown);
-            return Err(if asks { unconfirmed } else { answer.failure() });
+            return Err(if asks { unconfirmed } else { not_ended(&answer) });
         }
     }
     let Some(endpoint) = &tokens.revocation_endpoint else { return Ok(()) };
     let form = [client, ("token", refresh), ("token_type_hint", "refresh_token")];
-    post_form(http, Operation::SignOut, endpoint, &form).await?.success().map(|_| ())
+    let answer = post_form(http, Operation::SignOut, endpoint, &form).await?;
+    if answer.is_success() { Ok(()) } else { Err(not_ended(&answer)) }
+}
+
+/// Why a session may live on at its provider. Some let no public client end one, which says
+/// nothing of the session.
+fn not_ended(answer: &Answer) -> PlatformError {
+    match answer.status {
+        401 | 403 | 404 | 405 => answer.error(Kind::NotSupported { url: None }),
+        _ => answer.failure(),
+    }
 }
 
 /// Our client, as the crate wants one. A type of its own: of a closure the compiler cannot tell

@@ -90,7 +90,8 @@ pub fn end_of_jwt(token: &Secret) -> Option<Timestamp> {
     Timestamp::from_second(claims.exp?).ok()
 }
 
-/// RFC 6749's `error` of an answer that did not work.
+/// RFC 6749's `error` of an answer that did not work; an empty text where the provider refuses
+/// without a word, as glewlwyd does.
 pub fn oauth_error(answer: &Answer) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
@@ -98,6 +99,9 @@ pub fn oauth_error(answer: &Answer) -> Option<String> {
     }
     if !matches!(answer.status, 400 | 401 | 403) {
         return None;
+    }
+    if answer.status == 400 && answer.body.trim_ascii().is_empty() {
+        return Some(String::new());
     }
     let refusal: Refusal = serde_json::from_slice(&answer.body).ok()?;
     let plain = |b: u8| b.is_ascii_lowercase() || b == b'_';

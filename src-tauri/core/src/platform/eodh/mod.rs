@@ -31,6 +31,9 @@ pub struct Eodh;
 
 /// The title by which the workspace service's description is known.
 const API_TITLE: &str = "EODHP Workspace Services API";
+/// Why the proxy before the hub may refuse a token that has just been renewed.
+const NOT_FOR_THE_HUB: &str = "the registration of this client at the platform lacks the audience \
+                               of the hub";
 /// Most entries read of a list.
 const LIST_LIMIT: usize = 10_000;
 /// In how many workspaces the user's name is looked for.
@@ -227,7 +230,11 @@ fn tokens_url(
 /// A list; `null` is an empty one.
 async fn read_list<T: DeserializeOwned>(session: &Session, request: Request) -> Asked<Vec<T>> {
     let too_long = request.error(Kind::Protocol("the list is longer than 10,000 entries"));
-    let listed: Option<Vec<T>> = session.send(request).await?.json()?;
+    let answer = session.send(request).await?;
+    if session.auth() == Auth::Oidc && answer.is_refused_at_the_door() {
+        return Err(answer.failure().hinted(NOT_FOR_THE_HUB));
+    }
+    let listed: Option<Vec<T>> = answer.json()?;
     match listed {
         Some(listed) if listed.len() > LIST_LIMIT => Err(too_long),
         listed => Ok(listed.unwrap_or_default()),

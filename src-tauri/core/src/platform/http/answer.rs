@@ -157,6 +157,13 @@ impl Answer {
         looks || (said && serde_json::from_slice::<Value>(&self.body).is_err())
     }
 
+    /// Whether a proxy before the platform refused the bearer itself, ended or not meant for it: a
+    /// bare 403 `Forbidden` (oauth2-proxy, stack.md 3). Nothing behind it saw the request; the
+    /// platform's own refusals carry a page, JSON or nothing.
+    pub fn is_refused_at_the_door(&self) -> bool {
+        self.status == 403 && self.text().trim() == "Forbidden"
+    }
+
     fn html_failure(&self) -> PlatformError {
         self.error(if looks_like_sign_in(self.text()) {
             Kind::Unauthenticated
