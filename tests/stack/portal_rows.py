@@ -1,5 +1,6 @@
 """What can go wrong with the portal's session beyond the everyday, as oauth2-proxy and the hub behind it do it."""
 import json
+import time
 import urllib.parse
 
 from bench import DEMO, Home, wait_for
@@ -35,14 +36,15 @@ class PortalRows:
 
     def ended_token_upstream(self):
         """The proxy passes an ended access token on, and the API answers 401: the session is over, and so is it told."""
-        self.admin.set_client("eodh", attributes={"access.token.lifespan": "2"})
+        self.admin.set_client("eodh", attributes={"access.token.lifespan": "5"})
         try:
             home = self.suite.handed_over()
         finally:
             self.admin.set_client("eodh", attributes={"access.token.lifespan": ""})
         with home:
+            end = time.monotonic() + 6.5  # the token's five seconds, counted whole
             home.hold_something()
-            self.suite.refresh_due(home)  # as long as the token
+            wait_for("the token's end", lambda: time.monotonic() > end)
             failed = home.refused("workspaces")
             ended = failed.code == "session_ended" and failed.helpful and home.state() == "expired"
             home.sign_in_portal()

@@ -63,8 +63,8 @@ class Rows:
         home, browser = self.suite.home(), self.bench.browser()
         waiting = home.waiting("--with", "browser", "--no-open", "--replace")
         address = waiting.told("open")
-        spoil(browser)
         try:
+            spoil(browser)
             back = browser.sign_in(address, person)
         finally:
             mend()
@@ -180,25 +180,32 @@ class Rows:
     def longest_life(self):
         """The session's longest life ends, whatever renews it. What Keycloak told of it shrank, so nobody needs to be asked."""
         home = self.suite.home("desktop-longest")
+        self.suite.signed_in(home)
         asked = []
 
         def wait():
             end = time.monotonic() + 7
-            assert self.suite.renew(home)[0] == 0
-            asked.extend(self.front.refreshes())
+            self.front.clear()
+            assert self.suite.renew(home)[0] == 0 and self.front.refreshes()
             wait_for("the longest life", lambda: time.monotonic() > end)
             self.front.clear()
             assert home.refused("workspaces").code == "session_ended"
             asked.extend(self.front.refreshes())
-        return self.suite.ended(wait, client="desktop-longest") and len(asked) == 1
+        return self.suite.ended(wait, client="desktop-longest") and not asked
 
     def ended_early(self):
         """By the proxy's clock the access token has ended, by ours not: `Forbidden` is not believed before a renewed one is tried."""
         home = self.suite.home("desktop-quick")
-        self.front.rule("edit_answer", TOKEN, method="POST", **{"from": '"expires_in":[0-9]+', "to": '"expires_in":300'})
         self.suite.signed_in(home)
-        end = time.monotonic() + 3  # the token's two seconds, counted whole by the proxy
-        wait_for("the token's end", lambda: time.monotonic() > end)
+        for _ in range(5):
+            self.front.clear()
+            self.front.rule("edit_answer", TOKEN, method="POST", **{"from": '"expires_in":[0-9]+', "to": '"expires_in":300'})
+            self.suite.signed_in(home)
+            end = time.monotonic() + 3  # the token's two seconds, counted whole by the proxy
+            wait_for("the token's end", lambda: time.monotonic() > end)
+            # On a slow machine the sign-in's own reading may have outlived the token.
+            if not self.front.refreshes():
+                break
         self.front.clear()
         self.suite.works(home)
         rows = [row["status"] for row in self.front.seen("/api/workspaces")]

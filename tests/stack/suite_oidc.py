@@ -276,6 +276,8 @@ class Suite:
 
     def idle_end(self):
         """Idle for too long, and by what Wayleave was told not yet: Keycloak's word ends it."""
+        self.signed_in(self.home("desktop-idle"))
+
         def wait():
             self.front.rule("edit_answer", TOKEN, body="grant_type=refresh_token",
                             **{"from": '"refresh_expires_in":[0-9]+', "to": '"refresh_expires_in":1800'})
