@@ -114,7 +114,7 @@ def clients(hub):
         desktop("desktop-device-short", **{"oauth2.device.code.lifespan": "4"}),
         desktop("desktop-localhost", redirects=["http://localhost/callback"]),
         desktop("desktop-other-path", redirects=["http://127.0.0.1/other"]),
-        desktop("desktop-brief", audiences=False, access_token_lifespan="8"),
+        desktop("desktop-brief", audiences=False, access_token_lifespan="15"),
         desktop("desktop-fixed-port", redirects=["http://127.0.0.1:7777/callback"]),
     ]
 
