@@ -113,9 +113,12 @@ class Suite:
     def request(self, workspace=WORKSPACE):
         """(its row, an S3 client that holds nothing but what Wayleave gave)."""
         row = self.home.json("s3", "request", "-w", workspace)
+        return row, self.handed_out(row)
+
+    def handed_out(self, row):
         env = dict(line.split("=", 1) for line in self.home.run("env", row["id"])[1].splitlines() if "=" in line)
         env = {key.removeprefix("export "): value.strip("'\"") for key, value in env.items()}
-        return row, client(env["AWS_ENDPOINT_URL_S3"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"])
+        return client(env["AWS_ENDPOINT_URL_S3"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"])
 
     def reads_and_writes(self):
         row, s3 = self.request()
@@ -183,6 +186,28 @@ class Suite:
         again.put_object(Bucket=BUCKET, Key=KEY, Body=b"renewed")
         return first["id"] == second["id"] and second["expires"] >= first["expires"] \
             and s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == b"renewed"
+
+    def renewed_when_handed_out(self):
+        """A set that ends soon is renewed before it is handed out: the same row, a new end. Where the platform is away, the old
+        set serves to its end, and beyond it the reason is told."""
+        def short_row():
+            self.short()
+            try:
+                return self.home.json("s3", "request", "-w", WORKSPACE)
+            finally:
+                self.usual()
+
+        row = short_row()
+        self.handed_out(row).put_object(Bucket=BUCKET, Key=KEY, Body=b"renewed ahead")
+        renewed = self.home.json("show", row["id"])
+        row = short_row()
+        self.front.rule("answer", "/me/s3-tokens", method="POST", status=503, text="away")
+        last = self.handed_out(row).get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
+        wait_for("the end", lambda: self.seconds(row["expires"]) < 0, seconds=SHORT + 60)
+        failed = self.home.refused("env", row["id"])
+        self.front.clear()
+        return self.seconds(renewed["expires"]) > 3500 and last == b"renewed ahead" \
+            and failed.code == "platform_unavailable" and failed.helpful
 
     def no_policy(self):
         """The person's token says nothing of a policy: the store refuses, and Wayleave calls it no access."""
@@ -261,7 +286,8 @@ def main():
     cases = [
         ("credentials read, write and list", s.reads_and_writes), ("elsewhere: refused", s.elsewhere_refused),
         ("wrong parts of a set", s.wrong_parts), ("before and after the end, renewed", s.end_and_renewal),
-        ("renewed before the end, in place", s.renewed_before_the_end), ("life with and without DurationSeconds", s.default_life),
+        ("renewed before the end, in place", s.renewed_before_the_end),
+        ("renewed ahead when handed out", s.renewed_when_handed_out), ("life with and without DurationSeconds", s.default_life),
         ("every refusal of the token service", s.refusals), ("no policy for this person", s.no_policy),
         ("a life that the store does not give", s.too_long), ("a workspace of others", s.no_member),
         ("a workspace that is not ready", s.not_ready), ("audience missing", s.audience_missing),
