@@ -32,6 +32,7 @@ fn journey() {
         #[allow(clippy::cast_precision_loss, reason = "a handful")]
         report.check("first_key_clicks", clicks as f64, "clicks", "<=6", clicks <= CLICKS);
         copied_and_cleared(&stage, &page, &mut report).await;
+        lives_there(&stage, &page, &mut report).await;
         s3_is_used(&stage, &page, &mut report).await;
         foreign_text_stays(&stage, &page, &mut report).await;
         shown_for_a_while(&stage, &page, &mut report).await;
@@ -125,6 +126,44 @@ async fn foreign_text_stays(stage: &Stage, page: &Page, report: &mut Report) {
     page.sees("Something else is in the clipboard now").await;
     let text = stage.clipboard("UTF8_STRING");
     tell(report, "foreign_text_stays", text.as_deref() == Some("a recipe"));
+}
+
+/// A key that somebody made elsewhere, and one that was deleted there, are told.
+async fn lives_there(stage: &Stage, page: &Page, report: &mut Report) {
+    say("look at what lives on the platform");
+    let made = json!({ "do": "add_token", "username": "demo", "workspace": "demo-ws",
+                       "name": "Made elsewhere", "age_seconds": 2 * 86_400, "expires_in": 28 * 86_400 });
+    stage.control(&made);
+    let account = stage.wayleave(&["account", "list"])[0]["id"].clone();
+    let wish = json!({ "ask": "request_token", "account": account, "workspace": "demo-ws",
+                       "name": "Deleted there", "lifetime": 30, "permissions": [], "activity": null });
+    let ours = page.ask(wish).await.expect("a key")["value"].clone();
+    page.press("On the platform").await;
+    page.sees("Nobody here has these").await;
+    page.sees("On both sides and in order.").await;
+    page.settled().await;
+    stage.picture(&stage.window(WINDOW), &picture("on-the-platform"));
+    page.press("I have it… Made elsewhere").await;
+    page.sees("It goes straight into the vault").await;
+    let asked = page.run("return document.getElementById('name').value").await;
+    tell(report, "a_key_found_there_can_be_pasted", asked == "Made elsewhere");
+    page.press("Cancel").await;
+    stage.control(&json!({ "do": "delete_token", "id": ours["platform_id"] }));
+    page.press("Look again").await;
+    page.sees("Gone from the platform").await;
+    page.press("Request again Deleted there").await;
+    page.sees("Request an API token").await;
+    let wanted = page.run("return document.getElementById('name').value").await;
+    tell(report, "a_key_gone_there_can_be_requested_again", wanted == "Deleted there");
+    page.press("Cancel").await;
+    page.press("Forget Deleted there").await;
+    page.sees("It leaves the vault").await;
+    let script = "[...document.querySelectorAll('[role=alertdialog] button')].at(-1).click()";
+    page.run(script).await;
+    page.sees("“Deleted there” is forgotten.").await;
+    page.control_gone("Forget Deleted there").await;
+    tell(report, "a_key_gone_there_is_forgotten", stage.wayleave(&["list"])[1].is_null());
+    page.press("Credentials").await;
 }
 
 /// The key is on the page while it is shown, where the suite `canary-window` has to find it, and

@@ -156,7 +156,8 @@ impl Keys<'_> {
     }
 
     async fn accounts(&self, report: &mut Report) {
-        self.says(&["ctrl+2"], "Add account…").await;
+        self.says(&["ctrl+2"], "says about your keys").await;
+        self.says(&["ctrl+3"], "Add account…").await;
         reach(self.stage, self.page, "More for").await;
         self.says(&["Return"], "Read the workspaces again").await;
         self.page.settled().await;

@@ -58,6 +58,16 @@ impl Page {
         self.find(&path, name).await
     }
 
+    /// Waits until there is no control with that name.
+    pub async fn control_gone(&self, name: &str) {
+        let script = "return [...document.querySelectorAll('button')].map((b) => b.getAttribute('aria-label') ?? b.innerText)";
+        self.until(&format!("the end of “{name}”"), || async {
+            let names = self.run(script).await;
+            !names.as_array().is_some_and(|names| names.iter().any(|held| held == name))
+        })
+        .await;
+    }
+
     /// Presses a control with the pointer, as soon as it stands still enough to be hit.
     pub async fn press(&self, name: &str) {
         self.until(&format!("a press on “{name}”"), || async {

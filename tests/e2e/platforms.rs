@@ -133,7 +133,49 @@ async fn by_key(stage: &Stage, platform: &ByKey, report: &mut Report) {
         "<=6",
         clicks <= CLICKS,
     );
+    if platform.name == "dataos" {
+        found_there(&page, stage, report).await;
+    }
     page.0.close().await.expect("it closes");
+}
+
+/// Keys that are on the platform and not here: one is taken in, one is revoked.
+async fn found_there(page: &Page, stage: &Stage, report: &mut Report) {
+    say("keys that the platform has and nobody here");
+    let account = stage.wayleave(&["account", "list"])[0]["id"].clone();
+    for name in ["nightly", "spare"] {
+        let ask = json!({ "ask": "request_token", "account": account, "workspace": "demo", "name": name,
+                          "lifetime": 24, "permissions": [], "activity": null });
+        let made = page.ask(ask).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let id = &made["value"]["id"];
+        let forget = json!({ "ask": "forget", "credential": id, "unexpired": "keep" });
+        page.ask(forget).await.unwrap_or_else(|error| panic!("{name} is forgotten: {error}"));
+    }
+    let listed = || stage.wayleave(&["token", "list", "--on-platform"]);
+    let stands = |name: &str| {
+        let rows = listed();
+        let row = rows.as_array().into_iter().flatten().find(|row| row["name"] == name).cloned();
+        row.map_or(Value::Null, |row| row["state"].clone())
+    };
+    assert_eq!((stands("nightly"), stands("spare")), (json!("orphan"), json!("orphan")));
+    page.press("On the platform").await;
+    page.sees("Nobody here has these").await;
+    page.settled().await;
+    stage.picture(&stage.window(WINDOW), &picture("platform-dataos-found-there"));
+    page.press("Keep it here nightly").await;
+    page.sees("“nightly” is in the vault.").await;
+    page.control_gone("Keep it here nightly").await;
+    told(report, "dataos_key_found_there_is_kept_here", stands("nightly") == json!("ours"));
+    page.press("Revoke… spare").await;
+    page.sees("It cannot be brought back").await;
+    told(report, "dataos_revoking_asks_first", stands("spare") == json!("orphan"));
+    page.press("Revoke on the platform").await;
+    page.sees("“spare” is revoked.").await;
+    page.control_gone("Revoke… spare").await;
+    told(report, "dataos_key_found_there_is_revoked", stands("spare").is_null());
+    // Opened from here, it is the key's own page.
+    page.press_starting("nightly").await;
+    page.sees("A name for it, not the key itself").await;
 }
 
 /// Signing in by a code, and S3 credentials of the token service.

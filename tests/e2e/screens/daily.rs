@@ -237,8 +237,22 @@ async fn requesting(camera: &mut Camera<'_>) {
     page.press("Cancel").await;
 }
 
+/// One key made elsewhere, one deleted there.
+async fn lives_there(camera: &mut Camera<'_>) {
+    let (page, stage) = (camera.page, camera.stage);
+    let made = json!({ "do": "add_token", "username": "demo", "workspace": "demo-lab",
+                       "name": "API Token", "age_seconds": 2 * DAY, "expires_in": 28 * DAY });
+    stage.control(&made);
+    let listed = credentials(stage);
+    let spare = listed.iter().find(|row| row["name"] == "QGIS, spare laptop").expect("a key");
+    stage.control(&json!({ "do": "delete_token", "id": spare["platform_id"] }));
+    page.press("On the platform").await;
+    camera.shoot("platform", "Gone from the platform").await;
+}
+
 async fn accounts(camera: &mut Camera<'_>) {
     let page = camera.page;
+    lives_there(camera).await;
     page.press("Accounts").await;
     camera.shoot("accounts", "Signed in").await;
     page.press_more().await;

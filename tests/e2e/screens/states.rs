@@ -52,7 +52,7 @@ const ROTATING: &str = "tokens are not replaced everywhere in one step yet";
 const LIVING: &str = "files are not kept live yet";
 const TOOLS: &str = "QGIS is the only tool that is set up by now";
 const SLOTS: &str = "recovery code, backups and opening with both do not exist yet";
-const FINDING: &str = "what lives on the platform is not compared yet";
+const FINDING: &str = "the empty list does not lead to what lives on the platform yet";
 
 /// All of them.
 pub const STATES: &[State] = &[
@@ -127,6 +127,7 @@ pub const STATES: &[State] = &[
     page("paste", "", "a key that was made elsewhere"),
     page("paste-token-id", "", "a Token ID in the key's place"),
     // Accounts and settings.
+    page("platform", "platform", "keys there that nobody here has, ones gone there, and ours"),
     page("accounts", "accounts", "who is signed in where"),
     page("accounts-menu", "", "the menu of an account"),
     page("accounts-edit", "", "its names"),
@@ -147,7 +148,6 @@ pub const STATES: &[State] = &[
     unlock("unlock-change", "", "another one"),
     unlock("unlock-change-wrong", "", "not the one in force"),
     // Drawn, and not there by now.
-    later("platform", "platform", FINDING),
     later("platform-link", "empty", FINDING),
     later("use", "use", TOOLS),
     later("use-from-a-page", "credential", TOOLS),

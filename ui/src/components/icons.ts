@@ -13,6 +13,7 @@ export { default as Copy } from "@lucide/svelte/icons/copy";
 export { default as Cross } from "@lucide/svelte/icons/x";
 export { default as Eye } from "@lucide/svelte/icons/eye";
 export { default as Files } from "./FilesIcon.svelte";
+export { default as Globe } from "@lucide/svelte/icons/globe";
 export { default as History } from "@lucide/svelte/icons/history";
 export { default as Info } from "@lucide/svelte/icons/info";
 export { default as Key } from "./KeyIcon.svelte";

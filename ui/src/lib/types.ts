@@ -3,7 +3,7 @@
 export type {
   Ability, AccountView, ActivityView, AlertView, Answer, Ask, Capabilities, ConnectionField, CredentialKind,
   CredentialState, CredentialView, Error as ApiError, ErrorCode, Field, FlowView, KeyOwner, HistoryEvent,
-  HistoryView, Id, NewAccount, OnForget, OnRemove, PastedKey, PermissionsView, PlatformView, QgisReady, QgisView,
+  HistoryView, Id, NewAccount, OnForget, OnRemove, PastedKey, PermissionsView, PlatformView, QgisReady, QgisView, RemoteTokenView,
   Settings, SignInWay, SlotKind, Snapshot, Snippet, Support, Theme, Tile, TokenRequest, VaultInfo,
   VaultView, VerifyCause, VerifyView, WatchedView, WorkspaceView,
 } from "./api/bindings";

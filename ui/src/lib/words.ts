@@ -13,13 +13,14 @@ export const listed = (items: string[]): string => list.format(items);
 
 export const words = {
   app: "Wayleave",
-  pages: { credentials: "Credentials", accounts: "Accounts", settings: "Settings", main: "Main" },
+  pages: { credentials: "Credentials", platform: "On the platform", accounts: "Accounts", settings: "Settings", main: "Main" },
   verbs: {
     add: "Add account…", back: "Back", cancel: "Cancel", change: "Change…", clear: "Clear", close: "Close", copy: "Copy",
     dismiss: "Dismiss", edit: "Edit…", forget: "Forget…", lock: "Lock", unlock: "Unlock…", request: "Request", requestMore: "Request…",
     rename: "Rename…", revoke: "Revoke…", save: "Save", signIn: "Sign in", signOut: "Sign out", tryNow: "Try now", tryAgain: "Try again",
     verify: "Verify now", waits: "Waits", newKey: "New key…", getNew: "Get new", restart: "Restart the agent", more: "More", details: "Copy details for support", open: "Open",
   },
+  pagesShort: { platform: "Platform" },
   needYou: (n: number) => plural(n, { one: "# needs you", other: "# need you" }),
   left: {
     revoked: "Revoked", missing: "Gone from the platform", noEnd: "No end known",
@@ -113,6 +114,15 @@ export const words = {
     edit: "Change on the platform…", rotate: "Replace the key…", editTitle: (name: string) => `Change “${name}” on the platform`, name: "Name", permissions: "What it may do", none: "This key may do nothing beyond what is public.", other: "not known here; kept as it is", save: "Save on the platform", saved: (name: string) => `“${name}” is changed on the platform.`,
     rotateTitle: (name: string) => `Replace the key of “${name}”?`, rotateText: "The platform makes a new key under the same name.", rotateStops: "The old key stops working at once, wherever it was put.", rotateGo: "Replace the key", rotated: (name: string) => `“${name}” has a new key.`,
   },
+  platform: {
+    again: "Look again", account: "Account", workspace: "Workspace", every: "Every workspace", looking: "Asking the platform…",
+    asked: (platform: string) => `What ${platform} says about your keys, asked`, made: (workspace: string, date: string) => `${workspace} · made ${date}`, ends: "ends", quoted: (name: string) => `“${name}”`,
+    orphans: "Nobody here has these", orphansText: "They work, but Wayleave never saw the key. If you do not know one, revoke it.", have: "I have it…", keep: "Keep it here",
+    missing: "Gone from the platform", missingText: "Wayleave has the key, the platform no longer knows it.", requestAgain: "Request again",
+    ours: "Ours", oursText: "On both sides and in order.", revoked: "Revoked there", revokedText: "The platform keeps their rows; they open nothing.",
+    none: "No keys", noneText: "The platform lists none, and the vault holds none of this account.", signIn: "Sign in to look", signInText: (platform: string) => `${platform} tells only who is signed in which keys there are.`,
+    revokeText: (workspace: string) => `Nobody here has it: whoever does stops getting data from ${workspace}.`,
+  },
   rename: { title: "Rename", label: "Name", hint: "Here only; the platform keeps its own name." },
   paste: {
     title: "Paste a key", key: "API key", keyHint: "It goes straight into the vault.", workspace: "Workspace", username: "User name", usernameHint: "QGIS needs it. Not the workspace’s name.", name: "Name", made: "Made on", lasts: "For", days: "days", daysLabel: "Days it lasts", noEnd: "No end known", owner: "Belongs to", ownerName: "Their name there", owners: { "": "I do not say", user: "A user", service_account: "A service account" } as Record<string, string>, ends: "Ends on", endsHint: "The date chosen on the platform, if one was.", whose: "The platform is asked whose key it is before it is kept.", wrongPair: "After two wrong tries in a row Wayleave waits: the platform could suspend the account.",
@@ -167,7 +177,7 @@ export const words = {
     createTitle: "Choose a passphrase", createText: "It opens the vault on this computer. Nobody can reset it.", again: "Again", create: "Create the vault", both: "Also open it when I log in to this computer", differ: "The two are not the same.", short: "At least 12 characters, or four words.",
     changeTitle: "Change the passphrase", old: "The one you have", oldHint: "Leave empty if the vault has none yet.", next: "The new one", change: "Change it", fresh: "New passphrase",
   },
-  keys: { title: "Keys", list: [["Ctrl F", "Search"], ["Ctrl N", "Request"], ["Ctrl 1–3", "Pages"], ["Ctrl ,", "Settings"], ["Ctrl L", "Lock"], ["Alt ← or Esc", "Back"], ["↑ ↓ Home End", "Move in the list"], ["Enter", "Open"], ["R", "First verb of the row"], ["Ctrl C", "Copy the key"], ["Ctrl Shift C", "Copy as…"], ["Shift F10", "Menu of the row"], ["Ctrl U", "Open QGIS with it"], ["Ctrl J", "Verify now"], ["F2", "Rename"], ["Del", "Revoke or forget…"], ["F1", "This list"]] as [string, string][] },
+  keys: { title: "Keys", list: [["Ctrl F", "Search"], ["Ctrl N", "Request"], ["Ctrl 1–4", "Pages"], ["Ctrl ,", "Settings"], ["Ctrl L", "Lock"], ["Alt ← or Esc", "Back"], ["↑ ↓ Home End", "Move in the list"], ["Enter", "Open"], ["R", "First verb of the row"], ["Ctrl C", "Copy the key"], ["Ctrl Shift C", "Copy as…"], ["Shift F10", "Menu of the row"], ["Ctrl U", "Open QGIS with it"], ["Ctrl J", "Verify now"], ["F2", "Rename"], ["Del", "Revoke or forget…"], ["F1", "This list"]] as [string, string][] },
   boot: { starting: "Starting Wayleave…" },
   busy: "Working…",
 };

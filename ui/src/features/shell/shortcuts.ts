@@ -1,9 +1,14 @@
 // Keys that work everywhere. Keys of a row stand in the list, keys of a credential on its page.
 import type { Context } from "$lib/state/context";
 import type { Route } from "$lib/state/view.svelte";
+import { pagesOf } from "./pages";
 import { lock } from "./vault";
 
-const PAGES: Record<string, Route> = { "1": { page: "credentials" }, "2": { page: "accounts" }, "3": { page: "settings" }, ",": { page: "settings" } };
+/** The page that a key with Ctrl leads to: by its place in the list of pages. */
+function pageOf(key: string, context: Context): Route | undefined {
+  const page = key === "," ? "settings" : pagesOf(context.app)[Number.parseInt(key, 10) - 1];
+  return page && { page };
+}
 
 /** Handles a key that no control took. */
 export function onKey(event: KeyboardEvent, context: Context): void {
@@ -23,7 +28,7 @@ function handle(event: KeyboardEvent, context: Context): boolean {
 
 function control(key: string, context: Context): boolean {
   const { view } = context;
-  const page = PAGES[key];
+  const page = pageOf(key, context);
   if (page) view.go(page);
   else if (key === "l") lock(context);
   else if (key === "n") request(context);

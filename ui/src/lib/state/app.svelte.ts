@@ -53,6 +53,11 @@ export class AppState {
     return this.snapshot?.accounts.filter((a) => a.sign_in.state === "signed_in" && a.capabilities.issue !== "no") ?? [];
   }
 
+  /** Accounts whose platform tells which keys there are. */
+  get listers(): AccountView[] {
+    return this.snapshot?.accounts.filter((a) => a.capabilities.list !== "no") ?? [];
+  }
+
   /** Accounts that can get S3 credentials. */
   get s3Accounts(): AccountView[] {
     return this.snapshot?.accounts.filter((a) => a.sign_in.state === "signed_in" && a.capabilities.s3 !== "no") ?? [];

@@ -1,9 +1,10 @@
 // Where the user is and what is open. Nothing of it outlives the window.
-import type { Id, SignInWay } from "../types";
+import type { Id, RemoteTokenView, SignInWay } from "../types";
 
 export type Route =
   | { page: "credentials" }
   | { page: "credential"; id: Id }
+  | { page: "platform" }
   | { page: "accounts" }
   | { page: "settings" }
   | { page: "welcome"; for: "first" | "account" };
@@ -11,8 +12,9 @@ export type Route =
 export type OpenDialog =
   | { dialog: "request"; account?: Id; workspace?: string; name?: string }
   | { dialog: "s3"; account?: Id; workspace?: string }
-  | { dialog: "paste"; account?: Id; workspace?: string }
+  | { dialog: "paste"; account?: Id; workspace?: string; token?: RemoteTokenView }
   | { dialog: "revoke"; id: Id }
+  | { dialog: "revoke_remote"; account: Id; token: RemoteTokenView; then: () => void }
   | { dialog: "forget"; id: Id }
   | { dialog: "rename"; id: Id }
   | { dialog: "edit_token"; id: Id }
