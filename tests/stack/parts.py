@@ -144,6 +144,15 @@ def fetch_node():
     fresh.rename(NODE_HOME)
 
 
+def with_fresh_lists(fetch):
+    """Lists of packages may be missing or name files that are gone: then they are fetched, once."""
+    try:
+        fetch()
+    except RuntimeError:
+        run("apt-get", "-q", "update")
+        fetch()
+
+
 def fetch_glewlwyd():
     """Debian's package and the libraries that it lacks here, unpacked and not installed: installed, it would start a server for all."""
     simulated = run("apt-get", "-q", "--simulate", "--no-install-recommends", "install", "glewlwyd", "dbconfig-no-thanks")
@@ -165,7 +174,7 @@ def install():
     CACHE.mkdir(parents=True, exist_ok=True)
     wanted = [(KEYCLOAK_HOME, "Keycloak", fetch_keycloak), (PROXY_PROGRAM, "oauth2-proxy", build_proxy),
               (MINIO_PROGRAM, "MinIO", build_minio), (NODE_HOME, "oidc-provider", fetch_node),
-              (GLEWLWYD_HOME, "glewlwyd", fetch_glewlwyd)]
+              (GLEWLWYD_HOME, "glewlwyd", lambda: with_fresh_lists(fetch_glewlwyd))]
     lacking = [(what, make) for path, what, make in wanted if not path.exists()]
     errors = []
 
