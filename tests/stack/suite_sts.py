@@ -201,7 +201,7 @@ class Suite:
         self.handed_out(row).put_object(Bucket=BUCKET, Key=KEY, Body=b"renewed ahead")
         renewed = self.home.json("show", row["id"])
         row = short_row()
-        self.front.rule("answer", "/me/s3-tokens", method="POST", status=503, text="away")
+        self.front.rule("answer", "/me/s3-tokens", method="POST", status=503, text="away", times=-1)
         last = self.handed_out(row).get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
         wait_for("the end", lambda: self.seconds(row["expires"]) < 0, seconds=SHORT + 60)
         failed = self.home.refused("env", row["id"])
