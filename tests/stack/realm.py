@@ -77,7 +77,9 @@ def scopes():
 def desktop(name, redirects=(CALLBACK,), device=True, audiences="eodh-audiences", **more):
     """A public client of a desktop program. `more`: attributes, with `_` for `.`, and `consentRequired`."""
     consent = more.pop("consentRequired", False)
-    attributes = {"pkce.code.challenge.method": "S256", "oauth2.device.authorization.grant.enabled": str(device).lower()}
+    attributes = {"pkce.code.challenge.method": "S256", "oauth2.device.authorization.grant.enabled": str(device).lower(),
+                  # Half of a device's sign-in is waiting, so it is told to ask often.
+                  "oauth2.device.polling.interval": "2"}
     attributes.update({key.replace("_", "."): value for key, value in more.items()})
     return {"clientId": name, "enabled": True, "publicClient": True, "standardFlowEnabled": True,
             "directAccessGrantsEnabled": False, "fullScopeAllowed": True, "redirectUris": list(redirects),

@@ -16,7 +16,7 @@ from bench import ADA, DEMO, ROOT, Bench, Failed, Home, wait_for
 from display import Display
 
 SESSION = re.compile(r"^_oauth2_proxy(_\d+)?$")
-QUICK = "2s"
+QUICK = "1s"
 
 
 class Suite:
@@ -136,7 +136,7 @@ class Suite:
 
     def refresh_due(self, _home):
         """Waits until the proxy would renew the session: it counts whole seconds itself."""
-        end = time.monotonic() + 3.5
+        end = time.monotonic() + 2.3
         wait_for("the proxy's refresh", lambda: time.monotonic() > end)
 
     def rotates(self):
@@ -255,8 +255,8 @@ class Suite:
 
     def old_copy(self):
         """A copy of the cookies is good until its next refresh, also after signing out: a limit of the proxy, told as it is."""
-        cookies = self.bench.browser().portal(self.stack.hub, DEMO)
         with Home(self.bench, client_id=None) as home:
+            cookies = self.bench.browser().portal(self.stack.hub, DEMO)
             home.json("sign-in", "--with", "portal", "--cookies-stdin", stdin=f"Cookie: {cookies}\n")
             home.json("sign-out", "--everywhere")
         self.refresh_due(None)
