@@ -168,6 +168,19 @@ async fn the_main_job_from_first_run_to_a_copied_key() {
     assert_eq!(credential.state, CredentialState::Active);
     let key = world.reveal(credential.id, Field::ApiKey).await;
     assert!(key.starts_with("454f4448") && key.len() == 32, "a key of the hub");
+    let named = async |name: &str| {
+        let (name, field) = (name.to_owned(), Some(Field::ApiKey));
+        let asked = Confide::RevealNamed { name, field, purpose: Purpose::Reveal };
+        match world.handle.confide(asked).await {
+            Ok(Disclosure::Fields { credential, .. }) => Ok(credential),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.code),
+        }
+    };
+    assert_eq!(named("QGIS, office PC").await, Ok(credential.id));
+    assert_eq!(named("QGIS").await, Err(ErrorCode::NotFound));
+    world.request(account, "QGIS, office PC").await;
+    assert_eq!(named("QGIS, office PC").await, Err(ErrorCode::NotFound), "two have it");
     assert_eq!(world.reveal(credential.id, Field::Username).await, DEMO.username);
     assert_eq!(world.reveal(credential.id, Field::BearerHeader).await, format!("Bearer {key}"));
     let verified = world.ask(Ask::Verify { credential: credential.id }).await;

@@ -3,9 +3,9 @@
 
 use clap::{Args, ValueEnum};
 use wayleave_core::api::{
-    Confide, CredentialId, CredentialKind, Disclosure, Field, Purpose, Snippet, misplaced,
+    Confide, CredentialId, CredentialKind, Disclosure, Field, Id, Purpose, Snippet, misplaced,
 };
-use wayleave_core::error::Error;
+use wayleave_core::error::{Error, ErrorCode};
 use wayleave_core::secret::Disclosed;
 
 use crate::context::Context;
@@ -112,9 +112,14 @@ pub struct RenderOptions {
 impl RevealOptions {
     /// Prints the secret fields, or one field.
     pub fn run(&self, context: &Context) -> Done {
-        let credential = chosen(context, &self.selected)?;
         let field = self.field.map(Field::from);
-        let revealed = Revealed::ask(context, credential, field, Purpose::Reveal)?;
+        let revealed = match Revealed::by_name(context, &self.selected, field)? {
+            Some(revealed) => revealed,
+            None => {
+                let credential = chosen(context, &self.selected)?;
+                Revealed::ask(context, credential, field, Purpose::Reveal)?
+            }
+        };
         match (context.common.json, field, revealed.fields.as_slice()) {
             (true, ..) => output::bytes(revealed.json()?.expose()),
             (false, Some(_), [(_, value)]) => output::secret(value),
@@ -187,6 +192,29 @@ pub struct Revealed {
 }
 
 impl Revealed {
+    /// Asks for those of the only credential of a name; `None` where the selector is not that. What
+    /// it is then, the list tells.
+    fn by_name(
+        context: &Context,
+        selected: &Selected,
+        field: Option<Field>,
+    ) -> Result<Option<Self>, Failure> {
+        let name = &selected.selector;
+        let common = &context.common;
+        if common.account.is_some() || common.workspace.is_some() || name.parse::<Id>().is_ok() {
+            return Ok(None);
+        }
+        let asked = Confide::RevealNamed { name: name.clone(), field, purpose: Purpose::Reveal };
+        match context.client().confide(asked) {
+            Ok(Disclosure::Fields { credential, kind, fields }) => {
+                Ok(Some(Self { credential, kind, fields }))
+            }
+            Ok(_) => Err(misplaced("a question for a secret").into()),
+            Err(error) if error.code == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Asks for them.
     pub fn ask(
         context: &Context,

@@ -24,8 +24,11 @@ pub fn text(text: &str) -> Done {
 
 /// Prints a secret as it is, and a newline. The user asked for it, by a verb that says so.
 pub fn secret(secret: &Disclosed) -> Done {
-    bytes(secret.expose())?;
-    bytes(b"\n")
+    let secret = secret.expose();
+    let mut line = Vec::with_capacity(secret.len() + 1);
+    line.extend_from_slice(secret);
+    line.push(b'\n');
+    bytes(Disclosed::from_bytes(line).expose())
 }
 
 /// Prints bytes on standard output.

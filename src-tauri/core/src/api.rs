@@ -311,6 +311,16 @@ pub enum Confide {
         /// Why, for the history.
         purpose: Purpose,
     },
+    /// [`Self::Reveal`] of the credential that alone has this name, so that whoever knows the name
+    /// asks one question. [`ErrorCode::NotFound`] where none has it, or more than one.
+    RevealNamed {
+        /// Its name.
+        name: String,
+        /// Which field; all secret fields when absent.
+        field: Option<Field>,
+        /// Why, for the history.
+        purpose: Purpose,
+    },
     /// A ready piece of configuration. → [`Disclosure::Text`]
     Render {
         /// Which credential.

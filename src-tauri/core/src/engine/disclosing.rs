@@ -71,6 +71,24 @@ impl<H: Host> Engine<H> {
         });
     }
 
+    /// The same of the only credential of a name.
+    pub(super) fn reveal_named(
+        &mut self,
+        name: &str,
+        field: Option<Field>,
+        purpose: Purpose,
+        reply: Reply,
+    ) {
+        let mut named = self.state.credentials.values().filter(|meta| meta.name == name);
+        match (named.next().map(|meta| meta.id), named.next()) {
+            (Some(id), None) => self.reveal(id, field, purpose, reply),
+            (None, _) | (_, Some(_)) => reply.disclose(Err(Error::new(
+                ErrorCode::NotFound,
+                "no credential has this name, or more than one",
+            ))),
+        }
+    }
+
     fn reveal_now(
         &mut self,
         meta: CredentialMeta,

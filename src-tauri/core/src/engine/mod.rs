@@ -291,6 +291,9 @@ impl<H: Host> Engine<H> {
             Confide::Reveal { credential, field, purpose } => {
                 self.reveal(credential, field, purpose, reply);
             }
+            Confide::RevealNamed { name, field, purpose } => {
+                self.reveal_named(&name, field, purpose, reply);
+            }
             Confide::Render { credential, snippet, purpose } => {
                 self.render(credential, snippet, purpose, reply);
             }
