@@ -113,18 +113,20 @@ impl RevealOptions {
     /// Prints the secret fields, or one field.
     pub fn run(&self, context: &Context) -> Done {
         let field = self.field.map(Field::from);
-        let revealed = match Revealed::by_name(context, &self.selected, field)? {
-            Some(revealed) => revealed,
-            None => {
-                let credential = chosen(context, &self.selected)?;
-                Revealed::ask(context, credential, field, Purpose::Reveal)?
-            }
-        };
+        let revealed = self.ask(context, field)?;
         match (context.common.json, field, revealed.fields.as_slice()) {
             (true, ..) => output::bytes(revealed.json()?.expose()),
             (false, Some(_), [(_, value)]) => output::secret(value),
             (false, ..) => output::bytes(revealed.lines().expose()),
         }
+    }
+
+    fn ask(&self, context: &Context, field: Option<Field>) -> Result<Revealed, Failure> {
+        if let Some(revealed) = Revealed::by_name(context, &self.selected, field)? {
+            return Ok(revealed);
+        }
+        let credential = chosen(context, &self.selected)?;
+        Revealed::ask(context, credential, field, Purpose::Reveal)
     }
 }
 
