@@ -148,10 +148,7 @@ impl Round<'_> {
     /// One request and one kill; then everything is looked for.
     fn run(&mut self, found: &mut Found, steps: &dyn Fn(&mut Self) -> Step) {
         self.number += 1;
-        // A client that saw the last one die may have started another.
-        self.home.run(&["agent", "stop"]);
-        let agent = self.home.start_agent();
-        self.home.unlock();
+        let agent = self.next_agent();
         self.settle(found);
         let step = steps(self);
         if self.lot.below(2) == 0 {
@@ -166,6 +163,15 @@ impl Round<'_> {
         *found.phases.entry(phase).or_default() += 1;
         self.told.take(&step, &ran);
         self.sandbox.control(Control::Latency { millis: 0 }).expect("at full speed");
+    }
+
+    /// A new agent, which has opened the vault.
+    fn next_agent(&self) -> Agent {
+        // A client that saw the last one die may have started another.
+        self.home.run(&["agent", "stop"]);
+        let agent = self.home.start_agent();
+        self.home.unlock();
+        agent
     }
 
     /// A step to its end, so that there is more to lose. None that takes away what the next names.
@@ -552,8 +558,7 @@ fn kill(seed: u64, kills: u32) -> Found {
     {
         round.run(&mut found, &Round::draw);
     }
-    let last = home.start_agent();
-    home.unlock();
+    let last = round.next_agent();
     round.settle(&mut found);
     home.json(&["agent", "stop"]);
     drop(last);
@@ -626,8 +631,7 @@ fn an_answer_before_the_commit_is_caught() -> bool {
             break;
         }
     }
-    let last = home.start_agent();
-    home.unlock();
+    let last = round.next_agent();
     round.settle(&mut found);
     drop(last);
     !found.lost.is_empty()
