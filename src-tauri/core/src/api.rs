@@ -37,6 +37,24 @@ pub enum Request {
     Subscribe,
 }
 
+impl Request {
+    /// Whether it is about what the agent knows and changes nothing anywhere, so that asking it a
+    /// second time is harmless.
+    pub const fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Ask(
+                Ask::Snapshot
+                    | Ask::VaultInfo
+                    | Ask::VaultCheck
+                    | Ask::Platforms
+                    | Ask::History { .. }
+                    | Ask::QgisInstalls
+            )
+        )
+    }
+}
+
 /// One frame from the agent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

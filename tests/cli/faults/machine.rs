@@ -244,8 +244,7 @@ fn agent_killed_during_a_request() {
     check.done();
 }
 
-/// Requests that no agent has read are asked of the next one: whoever asks while an agent dies
-/// gets an answer.
+/// What only looks is asked of the next agent: whoever looks while an agent dies gets an answer.
 fn a_dying_agent_is_not_noticed(stage: &Stage, check: &mut Check) {
     for _ in 0..15 {
         let mut agent = stage.home.start_agent();

@@ -1,10 +1,10 @@
 //! How the window and the command line talk to the agent: blocking, one request per connection.
 //!
 //! A client that finds no agent starts one and waits until it says that it is ready, so a stale
-//! socket, a crash or a first start are one case. A request that an agent may have begun is never
+//! socket, a crash or a first start are one case. An order that an agent may have begun is never
 //! sent twice: when the connection breaks after it was read, that is told as
-//! [`ErrorCode::AgentUnreachable`]. One that no agent has read to its end is asked anew: of an
-//! agent that died with the connection still in its queue, or that was ending ([`Broke`]).
+//! [`ErrorCode::AgentUnreachable`]. Asked anew is what no agent has read to its end, because it
+//! died with the connection still in its queue or was ending, and what only looks ([`Broke`]).
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -32,7 +32,7 @@ const LOOKS: u32 = 250;
 /// After how many looks a client tries once more to start an agent itself: the one that held the
 /// lock may have been dying.
 const LOOKS_BEFORE_START: u32 = 10;
-/// How often a request that no agent has read is asked anew.
+/// How often a request is asked anew.
 const ATTEMPTS: u32 = 5;
 
 /// A connection to come: knows where the agent is and how to start one.
@@ -46,7 +46,9 @@ pub struct Client {
 enum Broke {
     /// No agent has begun the request: it may be asked again.
     Unread(Error),
-    /// An agent may have begun it.
+    /// An agent may have begun it and has ended: what only looks may be asked again.
+    Unanswered(Error),
+    /// No agent can be had, or what it says cannot be read: asking again would not help.
     Told(Error),
 }
 
@@ -122,18 +124,21 @@ impl Client {
         Err(unreachable_agent("it was told to end and still answers"))
     }
 
-    /// Asks until an agent has read the request.
+    /// Asks until an agent has read the request, or answered what only looks.
     fn exchange(&self, request: &Request) -> Result<Response> {
         let mut attempts = 0;
         loop {
             match self.exchange_once(request) {
                 Err(Broke::Unread(_)) if attempts < ATTEMPTS => {}
+                Err(Broke::Unanswered(_)) if attempts < ATTEMPTS && request.only_looks() => {}
                 Ok(Response::Failed(error)) if is_ending(&error) && attempts < ATTEMPTS => {
                     // Until its socket is gone; then the next attempt starts another one.
                     thread::sleep(LOOK_AGAIN);
                 }
                 Ok(response) => return Ok(response),
-                Err(Broke::Unread(error) | Broke::Told(error)) => return Err(error),
+                Err(Broke::Unread(error) | Broke::Unanswered(error) | Broke::Told(error)) => {
+                    return Err(error);
+                }
             }
             attempts += 1;
         }
@@ -144,14 +149,12 @@ impl Client {
         let mut stream = self.connect_or_start().map_err(Broke::Told)?;
         let written = stream.write_all(frame.expose());
         // What an agent says before it closes comes first, even to a client that still wrote.
+        let ended = || Broke::Unanswered(unreachable_agent("it ended before it answered"));
         if answers(&stream).map_err(|e| before_the_answer(&e))? {
-            let ended = || Broke::Told(unreachable_agent("it ended before it answered"));
-            return read_response(&mut stream).map_err(Broke::Told)?.ok_or_else(ended);
+            return read_response(&mut stream).map_err(within_the_answer)?.ok_or_else(ended);
         }
-        match written {
-            Err(e) => Err(before_the_answer(&e)),
-            Ok(()) => Err(Broke::Told(unreachable_agent("it ended before it answered"))),
-        }
+        written.map_err(|e| before_the_answer(&e))?;
+        Err(ended())
     }
 
     fn connect_or_start(&self) -> Result<UnixStream> {
@@ -272,11 +275,24 @@ fn answers(stream: &UnixStream) -> io::Result<bool> {
 /// other end closed it with bytes still unread, or never accepted it (unix(7); `unix_release_sock`
 /// in `net/unix/af_unix.c`), and it is a broken pipe only while we are still writing. An agent
 /// begins nothing before it has read a request to its last byte, so in both cases nothing was
-/// begun. Elsewhere these codes promise less, and the break is told.
+/// begun. Elsewhere these codes promise less, and it may have been.
 fn before_the_answer(e: &io::Error) -> Broke {
     let error = unreachable_agent(&format!("the connection broke: {e}"));
     let closed = matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
-    if closed && cfg!(target_os = "linux") { Broke::Unread(error) } else { Broke::Told(error) }
+    if closed && cfg!(target_os = "linux") {
+        Broke::Unread(error)
+    } else {
+        Broke::Unanswered(error)
+    }
+}
+
+/// A connection that broke within the answer, or an answer that cannot be read.
+fn within_the_answer(error: Error) -> Broke {
+    if error.code == ErrorCode::AgentUnreachable {
+        Broke::Unanswered(error)
+    } else {
+        Broke::Told(error)
+    }
 }
 
 /// Whether an agent that is ending says that it has not begun the request.
@@ -291,4 +307,71 @@ fn is_absent(e: &io::Error) -> bool {
 
 fn unreachable_agent(why: &str) -> Error {
     Error::new(ErrorCode::AgentUnreachable, format!("the agent cannot be reached: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// What an agent of the test writes once it has read the request; then it ends.
+    #[derive(Clone, Copy)]
+    enum Writes {
+        Nothing,
+        HalfAnAnswer,
+        AnAnswer,
+    }
+
+    /// Asks agents that end one after the other; what came of it, and how many were asked.
+    fn asked(ask: Ask, agents: Vec<Writes>) -> (Result<Answer>, usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).expect("listens");
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        thread::spawn(move || {
+            for (agent, stream) in agents.into_iter().zip(listener.incoming()) {
+                let mut stream = stream.expect("connects");
+                counted.fetch_add(1, Ordering::SeqCst);
+                frame::read_from(&mut stream, frame::REQUEST_MAX).expect("reads");
+                let answer = frame::encode(&Response::Answer(Answer::Done)).expect("fits");
+                let length = match agent {
+                    Writes::Nothing => 0,
+                    Writes::HalfAnAnswer => answer.len() / 2,
+                    Writes::AnAnswer => answer.len(),
+                };
+                stream.write_all(&answer.expose()[..length]).expect("writes");
+            }
+        });
+        let came = Client { socket, program: "/nonexistent/wayleave".into() }.ask(ask);
+        (came, count.load(Ordering::SeqCst))
+    }
+
+    #[test]
+    fn what_only_looks_is_asked_of_the_next_agent() {
+        let agents = vec![Writes::Nothing, Writes::HalfAnAnswer, Writes::AnAnswer];
+        let (came, count) = asked(Ask::Platforms, agents);
+        assert!(matches!(came, Ok(Answer::Done)), "{came:?}");
+        assert_eq!(count, 3);
+    }
+
+    #[test]
+    fn what_every_agent_ends_on_is_told() {
+        let many = ATTEMPTS as usize + 1;
+        let (came, count) = asked(Ask::Platforms, vec![Writes::Nothing; many + 3]);
+        assert_eq!(came.expect_err("nobody answered").code, ErrorCode::AgentUnreachable);
+        assert_eq!(count, many);
+    }
+
+    #[test]
+    fn an_order_that_was_read_is_never_sent_twice() {
+        for writes in [Writes::Nothing, Writes::HalfAnAnswer] {
+            let (came, count) = asked(Ask::Lock, vec![writes, Writes::AnAnswer]);
+            assert_eq!(came.expect_err("it was lost").code, ErrorCode::AgentUnreachable);
+            assert_eq!(count, 1);
+        }
+    }
 }
