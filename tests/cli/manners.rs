@@ -117,15 +117,16 @@ fn an_agent_that_ended_is_started_again() {
     let pid = home.json(&["agent", "status"])["pid"].as_u64().expect("runs");
     let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
     assert!(killed.expect("kill").success());
-    // A connection that a dying agent still took breaks, and nothing is asked twice.
-    let mut told = String::new();
-    let gone = |_| {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let ran = home.run(&["agent", "status", "--json"]);
-        told = format!("{}{}", ran.stdout, ran.stderr);
-        told.contains("\"running\":false")
-    };
-    assert!((0..3000).any(gone), "the kernel ends {pid}: {told}");
+    // While it dies and when it has died: none runs, and asking starts none.
+    let mut status = home.json(&["agent", "status"]);
+    for _ in 0..3000 {
+        if status["running"] == false {
+            break;
+        }
+        assert_eq!(status["pid"].as_u64(), Some(pid), "asking starts none");
+        status = home.json(&["agent", "status"]);
+    }
+    assert_eq!(status["running"], false, "the kernel ends {pid}");
     let after = home.json(&["status"]);
     assert_ne!(after["agent"]["pid"].as_u64(), Some(pid));
     assert_eq!(after["locked"], true);

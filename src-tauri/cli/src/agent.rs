@@ -13,6 +13,7 @@ use env_logger::{Env, Target};
 use rustix::fs::Mode;
 use serde::Serialize;
 use wayleave_core::agent::client::READY;
+use wayleave_core::api::Snapshot;
 use wayleave_core::error::{Error, ErrorCode};
 use wayleave_core::paths::Paths;
 
@@ -56,16 +57,15 @@ struct Status {
 }
 
 fn status(context: &Context) -> Done {
-    let mut status = Status::default();
-    if context.client().running() {
-        let agent = context.snapshot()?.agent;
-        status = Status {
+    let status = match context.client().running()? {
+        None => Status::default(),
+        Some(Snapshot { agent, .. }) => Status {
             running: true,
             pid: Some(agent.pid),
             version: Some(agent.version),
             since: Some(agent.since),
-        };
-    }
+        },
+    };
     if context.common.json {
         return output::json(&status);
     }

@@ -101,9 +101,18 @@ impl Client {
         Ok(Subscription(stream))
     }
 
-    /// Whether an agent answers; starts none.
-    pub fn running(&self) -> bool {
-        self.connect().is_ok()
+    /// The state that the running agent tells; starts none. `None`: none runs, or it is ending.
+    pub fn running(&self) -> Result<Option<Snapshot>> {
+        let Ok(stream) = self.connect() else { return Ok(None) };
+        match exchange_over(stream, &Request::Ask(Ask::Snapshot)) {
+            Ok(Response::Answer(Answer::Snapshot(snapshot))) => Ok(Some(*snapshot)),
+            Ok(Response::Failed(error)) if is_ending(&error) => Ok(None),
+            Err(Broke::Unread(_) | Broke::Unanswered(_)) => Ok(None),
+            Ok(Response::Failed(error)) | Err(Broke::Told(error)) => Err(error),
+            Ok(Response::Answer(_) | Response::Disclosure(_) | Response::Snapshot(_)) => {
+                Err(misplaced("a question for the state"))
+            }
+        }
     }
 
     /// Ends the agent, of whatever version it is, and waits until it is gone. `false`: there
@@ -116,7 +125,7 @@ impl Client {
             let _ = io::copy(&mut stream, &mut io::sink());
         }
         for _ in 0..LOOKS {
-            if !self.running() {
+            if self.connect().is_err() {
                 return Ok(true);
             }
             thread::sleep(LOOK_AGAIN);
@@ -145,16 +154,7 @@ impl Client {
     }
 
     fn exchange_once(&self, request: &Request) -> Result<Response, Broke> {
-        let frame = frame::encode(request).map_err(Broke::Told)?;
-        let mut stream = self.connect_or_start().map_err(Broke::Told)?;
-        let written = stream.write_all(frame.expose());
-        // What an agent says before it closes comes first, even to a client that still wrote.
-        let ended = || Broke::Unanswered(unreachable_agent("it ended before it answered"));
-        if answers(&stream).map_err(|e| before_the_answer(&e))? {
-            return read_response(&mut stream).map_err(within_the_answer)?.ok_or_else(ended);
-        }
-        written.map_err(|e| before_the_answer(&e))?;
-        Err(ended())
+        exchange_over(self.connect_or_start().map_err(Broke::Told)?, request)
     }
 
     fn connect_or_start(&self) -> Result<UnixStream> {
@@ -246,6 +246,18 @@ impl Iterator for Subscription {
             }
         }
     }
+}
+
+fn exchange_over(mut stream: UnixStream, request: &Request) -> Result<Response, Broke> {
+    let frame = frame::encode(request).map_err(Broke::Told)?;
+    let written = stream.write_all(frame.expose());
+    // What an agent says before it closes comes first, even to a client that still wrote.
+    let ended = || Broke::Unanswered(unreachable_agent("it ended before it answered"));
+    if answers(&stream).map_err(|e| before_the_answer(&e))? {
+        return read_response(&mut stream).map_err(within_the_answer)?.ok_or_else(ended);
+    }
+    written.map_err(|e| before_the_answer(&e))?;
+    Err(ended())
 }
 
 fn read_response(stream: &mut UnixStream) -> Result<Option<Response>> {
