@@ -183,7 +183,22 @@ class Home:
         wait_for("the agent's end", lambda: self.agent() != pid, every=0.01)
 
     def unlock(self):
-        self.json("unlock", "--passphrase-stdin", stdin=PASSPHRASE)
+        self.begin_unlock()()
+
+    def begin_unlock(self):
+        """Opens the vault while something else goes on. To be called before the home is used: what it returns."""
+        arguments = ["unlock", "--passphrase-stdin", "--json"]
+        child = self.spawn(*arguments)
+        child.stdin.write(PASSPHRASE)
+        child.stdin.close()
+        child.stdin = None
+
+        def opened():
+            out, err = child.communicate(timeout=180)
+            self.bench.outputs.append(out + err)
+            if child.returncode != 0:
+                raise Failed(arguments, child.returncode, err)
+        return opened
 
     # --- signing in -------------------------------------------------------------------------------------------------------
     def waiting(self, *arguments):

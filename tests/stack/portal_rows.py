@@ -137,11 +137,11 @@ class PortalRows:
     def old_cookies(self):
         """Cookies from before a renewal are refused, and showing them ends the session for the renewed ones too."""
         old = self.bench.browser().portal(self.stack.hub, DEMO)
-        self.suite.refresh_due(None)
+        self.suite.refresh_due()
         status, _, renewed = self.suite.raw("/api/workspaces", Cookie=old)
         new = "; ".join(cookie.split(";")[0] for cookie in renewed)
         results = [status == 200 and "_oauth2_proxy" in new]
-        self.suite.refresh_due(None)
+        self.suite.refresh_due()
         results.append(self.suite.raw("/api/workspaces", Cookie=old)[0] == 401)
         results.append(self.suite.raw("/api/workspaces", Cookie=new)[0] == 401)
         return all(results) or print(results)

@@ -128,13 +128,14 @@ class Suite:
         with self.handed_over() as home:
             home.hold_something()
             self.admin.end_sessions("demo")
-            self.refresh_due(home)
+            self.refresh_due()
             failed = home.refused("workspaces")
             ended = failed.code == "session_ended" and failed.helpful and home.state() == "expired"
             home.sign_in_portal()
             return ended and bool(home.json("workspaces"))
 
-    def refresh_due(self, _home):
+    @staticmethod
+    def refresh_due():
         """Waits until the proxy would renew the session: it counts whole seconds itself."""
         end = time.monotonic() + 2.3
         wait_for("the proxy's refresh", lambda: time.monotonic() > end)
@@ -144,7 +145,7 @@ class Suite:
         with self.handed_over() as home:
             renewed = 0
             for _ in range(4):
-                self.refresh_due(home)
+                self.refresh_due()
                 mark = len(self.front.seen("/api/"))
                 children = [home.spawn("workspaces", "--json") for _ in range(4)]
                 codes = [child.wait(120) for child in children]
@@ -172,43 +173,59 @@ class Suite:
             self.bench.report.check("calls_at_once", at_once, "calls", "=1", at_once == 1)
             return at_once == 1 and not any(codes)
 
-    def killed_at_rotation(self, count=20):
-        """kill -9 while the renewed cookies are on their way: signed in, or `session_ended` and a sign-in that works."""
-        lost, out = 0, 0
-        with self.handed_over() as home:
-            for n in range(count):
-                self.refresh_due(home)
-                self.front.clear()
-                rule = self.front.rule("hold_after", "^/api/workspaces", **({"then": "drop"} if n % 2 else {}))
-                child = home.spawn("workspaces", "--json")
-                self.front.await_rule(rule)
-                if n % 2 == 0:
-                    self.front.release(rule)
-                home.kill_agent()
-                self.front.release(rule)
-                child.communicate(timeout=60)
-                home.unlock()
-                self.refresh_due(home)
-                code, _, err = home.run("workspaces", "--json")
-                if code == 0:
-                    continue
-                if "session_ended" in err:
-                    out += 1
-                    home.sign_in_portal()
-                    lost += home.run("workspaces", "--json")[0] != 0
-                else:
-                    print("    lost:", err.strip(), flush=True)
-                    lost += 1
-                    home.sign_in_portal()
-        self.bench.report.check("sessions_lost", lost, "sessions", "=0", lost == 0, count, lost)
-        self.bench.report.check("signed_out", out, "sessions", "counted", True, count, 0)
-        return lost == 0
+    def killed_at_rotation(self, rounds=5, homes=4):
+        """kill -9 while the renewed cookies are on their way: signed in, or `session_ended` and a sign-in that works.
+
+        Some homes a round, so that one wait for the proxy serves them all.
+        """
+        homes = [self.handed_over() for _ in range(homes)]
+        came = {"signed_in": 0, "signed_out": 0, "lost": 0}
+        for _ in range(rounds):
+            self.refresh_due()
+            opening = []
+            for n, home in enumerate(homes):
+                self.killed_while_renewed(home, drop=n % 2 == 1)
+                opening.append(home.begin_unlock())
+            for opened in opening:
+                opened()
+            self.refresh_due()
+            for home in homes:
+                came[self.after_kill(home)] += 1
+        for home in homes:
+            home.run("agent", "stop")
+        count = rounds * len(homes)
+        self.bench.report.check("sessions_lost", came["lost"], "sessions", "=0", came["lost"] == 0, count, came["lost"])
+        self.bench.report.check("signed_out", came["signed_out"], "sessions", "counted", True, count, 0)
+        return came["lost"] == 0
+
+    def killed_while_renewed(self, home, drop):
+        """Kills the agent while the answer that renews its cookies is held; then that answer is dropped, or was let go just before."""
+        self.front.clear()
+        rule = self.front.rule("hold_after", "^/api/workspaces", **({"then": "drop"} if drop else {}))
+        child = home.spawn("workspaces", "--json")
+        self.front.await_rule(rule)
+        if not drop:
+            self.front.release(rule)
+        home.kill_agent()
+        self.front.release(rule)
+        child.communicate(timeout=60)
+
+    def after_kill(self, home):
+        """What became of the session: `signed_in`, `signed_out` where a next sign-in works, or `lost`."""
+        code, _, err = home.run("workspaces", "--json")
+        if code == 0:
+            return "signed_in"
+        home.sign_in_portal()
+        if "session_ended" in err and home.run("workspaces", "--json")[0] == 0:
+            return "signed_out"
+        print("    lost:", err.strip(), flush=True)
+        return "lost"
 
     def late_clearing(self):
         """An answer to the old session's call clears cookies after a new sign-in: the new session stays."""
         with self.handed_over() as home:
             self.admin.end_sessions("demo")
-            self.refresh_due(home)
+            self.refresh_due()
             hold = self.front.rule("hold_after", "^/api/workspaces")
             child = home.spawn("workspaces", "--json")
             self.front.await_rule(hold)
@@ -232,7 +249,7 @@ class Suite:
             home.hold_something()
             held = home.held()
             self.stack.stop("keycloak")
-            self.refresh_due(home)
+            self.refresh_due()
             code, _, err = home.run("workspaces", "--json")
             failed = Failed(["workspaces"], code, err)
             out = home.run("sign-out", "--everywhere", "--json") if home.state() == "signed_in" else None
@@ -259,13 +276,13 @@ class Suite:
             cookies = self.bench.browser().portal(self.stack.hub, DEMO)
             home.json("sign-in", "--with", "portal", "--cookies-stdin", stdin=f"Cookie: {cookies}\n")
             home.json("sign-out", "--everywhere")
-        self.refresh_due(None)
+        self.refresh_due()
         return self.raw("/api/workspaces", Cookie=cookies)[0] == 401
 
     def parallel_calls(self):
         """What happens to a client that is not serial: four calls at once with the same cookies, at refresh time."""
         cookies = self.bench.browser().portal(self.stack.hub, DEMO)
-        self.refresh_due(None)
+        self.refresh_due()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda _: self.raw("/api/workspaces", Cookie=cookies)[0], range(4)))
 
