@@ -156,6 +156,28 @@ pub struct CredentialMeta {
     pub owner: Option<KeyOwner>,
 }
 
+impl CredentialMeta {
+    /// A credential without a name, a workspace and an end, of which nothing more is known yet.
+    pub const fn new(id: CredentialId, kind: CredentialKind, account: AccountId) -> Self {
+        Self {
+            id,
+            kind,
+            name: String::new(),
+            account,
+            workspace: String::new(),
+            platform_id: None,
+            created: None,
+            expires: None,
+            end_confirmed: false,
+            revoked: None,
+            verified: None,
+            s3: None,
+            permissions: Vec::new(),
+            owner: None,
+        }
+    }
+}
+
 /// Whose a key is at the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

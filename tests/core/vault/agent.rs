@@ -25,20 +25,12 @@ fn living() -> Sample {
     let account = new_id();
     let token = |n: usize, id| {
         let meta = CredentialMeta {
-            id,
-            kind: CredentialKind::ApiToken,
             name: format!("token {n}"),
-            account,
             workspace: "demo-ws".into(),
-            platform_id: None,
             created: Some(now()),
             expires: Some(now()),
             end_confirmed: true,
-            revoked: None,
-            verified: None,
-            s3: None,
-            permissions: vec![],
-            owner: None,
+            ..CredentialMeta::new(id, CredentialKind::ApiToken, account)
         };
         put(id, &serde_json::to_string(&meta).expect("JSON"), "454f4448")
     };

@@ -325,19 +325,15 @@ fn adopted(
         None => (fresh_id(), if name.is_empty() { fallback() } else { name }),
     };
     CredentialMeta {
-        id: credential,
-        kind: CredentialKind::ApiToken,
         name,
-        account,
         workspace: workspace.to_owned(),
         platform_id: id,
         created,
         expires,
         end_confirmed: true,
         revoked: revoked.and_then(|revoked| revoked.at),
-        verified: None,
-        s3: None,
         permissions,
         owner: known.and_then(|known| known.owner),
+        ..CredentialMeta::new(credential, CredentialKind::ApiToken, account)
     }
 }

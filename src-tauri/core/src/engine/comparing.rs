@@ -264,20 +264,9 @@ mod tests {
 
     fn pasted(name: &str) -> CredentialMeta {
         CredentialMeta {
-            id: Id([1; 16]),
-            kind: CredentialKind::ApiToken,
             name: name.into(),
-            account: Id([2; 16]),
             workspace: "demo-ws".into(),
-            platform_id: None,
-            created: None,
-            expires: None,
-            end_confirmed: false,
-            revoked: None,
-            verified: None,
-            s3: None,
-            permissions: Vec::new(),
-            owner: None,
+            ..CredentialMeta::new(Id([1; 16]), CredentialKind::ApiToken, Id([2; 16]))
         }
     }
 

@@ -72,20 +72,9 @@ impl<H: Host> Engine<H> {
         let workspaces = &self.state.account(account)?.meta.workspaces;
         let workspace = workspaces.first().map(|w| w.name.clone()).unwrap_or_default();
         let fresh = || CredentialMeta {
-            id: fresh_id(),
-            kind: CredentialKind::SessionToken,
             name: format!("Session token of {workspace}"),
-            account,
-            workspace: workspace.clone(),
-            platform_id: None,
-            created: None,
-            expires: None,
-            end_confirmed: false,
-            revoked: None,
-            verified: None,
-            s3: None,
-            permissions: Vec::new(),
-            owner: None,
+            workspace,
+            ..CredentialMeta::new(fresh_id(), CredentialKind::SessionToken, account)
         };
         Ok(same.cloned().unwrap_or_else(fresh).requested_at(self.clock.now()))
     }

@@ -94,19 +94,13 @@ impl Lost<'_> {
 /// What is known of a token that a request made.
 pub(super) fn meta_of(intent: &Intent, token: &RemoteToken, now: Timestamp) -> CredentialMeta {
     CredentialMeta {
-        id: intent.id,
-        kind: CredentialKind::ApiToken,
         name: intent.name.clone(),
-        account: intent.account,
         workspace: intent.workspace.clone(),
         platform_id: token.id.clone(),
         created: token.created.or(Some(now)),
         expires: token.expires,
         end_confirmed: token.expires.is_some(),
-        revoked: None,
-        verified: None,
-        s3: None,
         permissions: token.permissions.clone(),
-        owner: None,
+        ..CredentialMeta::new(intent.id, CredentialKind::ApiToken, intent.account)
     }
 }

@@ -92,20 +92,9 @@ impl<H: Host> Engine<H> {
         });
         same.cloned()
             .unwrap_or_else(|| CredentialMeta {
-                id: fresh_id(),
-                kind: CredentialKind::S3,
                 name: format!("Files of {workspace}"),
-                account,
                 workspace: workspace.into(),
-                platform_id: None,
-                created: None,
-                expires: None,
-                end_confirmed: true,
-                revoked: None,
-                verified: None,
-                s3: None,
-                permissions: Vec::new(),
-                owner: None,
+                ..CredentialMeta::new(fresh_id(), CredentialKind::S3, account)
             })
             .requested_at(self.clock.now())
     }

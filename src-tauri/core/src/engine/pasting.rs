@@ -150,20 +150,14 @@ impl<H: Host> Engine<H> {
             .then(|| key.expose_text().map(|text| text.trim().to_owned()))
             .flatten();
         Ok(CredentialMeta {
-            id: fresh_id(),
-            kind,
             name: name.to_owned(),
-            account: about.account,
             workspace: workspace.into(),
             platform_id: about.token_id.clone().filter(|id| !id.trim().is_empty()).or(public),
             created: about.made,
             expires: about.expires,
             end_confirmed: descriptor.expiry == ExpiryInput::None,
-            revoked: None,
-            verified: None,
-            s3: None,
-            permissions: Vec::new(),
             owner: about.owner.clone(),
+            ..CredentialMeta::new(fresh_id(), kind, about.account)
         })
     }
 }
