@@ -33,6 +33,11 @@ EXITS = {"no_vault": 3, "vault_locked": 3, "not_signed_in": 4, "session_ended": 
          "sign_in_refused": 9}
 
 
+def hears_interrupts():
+    """What a shell starts in the background without job control ignores Ctrl C, and so would all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Front:
     """Orders to the front server (front.py)."""
 
@@ -202,7 +207,8 @@ class Home:
 
     # --- signing in -------------------------------------------------------------------------------------------------------
     def waiting(self, *arguments):
-        return Waiting(self.spawn("sign-in", *arguments, "--json", start_new_session=True), self)
+        child = self.spawn("sign-in", *arguments, "--json", start_new_session=True, preexec_fn=hears_interrupts)
+        return Waiting(child, self)
 
     def sign_in(self, browser=None, person=DEMO, consent=True):
         """In the scripted system browser; the account's view."""
