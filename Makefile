@@ -128,7 +128,6 @@ test-qgis: packages-test programs
 # --- the hub in small -------------------------------------------------------------------------------------------------
 # Keycloak, oauth2-proxy and MinIO, real, on loopback (tests/stack/README.md). Debian's Python: its boto3 is the suites' S3 client.
 STACK := /usr/bin/python3 tests/stack/stack.py
-STACK_RUN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wayleave/stack/run
 
 .PHONY: stack stack-down test-stack stack-suites
 stack: packages-test ## a true hub in small on loopback: Keycloak, oauth2-proxy, MinIO (1 GB in ~/.cache/wayleave/stack)
@@ -145,7 +144,7 @@ test-stack: packages-test ## sign-in, keys and S3 judged by the true hub in smal
 stack-suites: stack ui
 	cargo build --quiet --workspace --features $(TEST_FEATURES),e2e --bins
 	cargo test --quiet --workspace --features $(TEST_FEATURES),e2e --test platforms --no-run
-	FEATURES=$(TEST_FEATURES),e2e tests/stack/run.sh $(PROGRAMS) "$(STACK_RUN)"
+	FEATURES=$(TEST_FEATURES),e2e tests/stack/run.sh $(PROGRAMS)
 
 # --- packaging --------------------------------------------------------------------------------------------------------
 .PHONY: package

@@ -3,8 +3,10 @@
 
     stack.py up PROGRAMS      installs what is missing, starts what is down, waits until all answers (PROGRAMS holds wayleave-sandbox)
     stack.py down             stops what `up` started, by its process ids
+    stack.py where            prints the folder of its state
     stack.py missing          names what this machine lacks
-State and logs lie in the cache (`parts.CACHE`/run). Ports are free ones; `run/stack.json` tells them.
+State and logs lie in a folder of the cache: `run`, or what WAYLEAVE_STACK_RUN names, so that stacks can run beside each other. Ports are
+free ones; `stack.json` there tells them.
 """
 import json
 import os
@@ -23,7 +25,7 @@ from realm import SECRETS, realm
 from store import prepare_store
 
 HERE = pathlib.Path(__file__).resolve().parent
-RUN = parts.CACHE / "run"
+RUN = parts.CACHE / os.environ.get("WAYLEAVE_STACK_RUN", "run")
 STATE = RUN / "stack.json"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 STORE_ROOT = ("wayleave-stack", "root-of-the-store")
@@ -137,7 +139,8 @@ class Stack:
         return f"{self.keycloak}/keycloak/realms/eodhp/.well-known/openid-configuration"
 
     def start_keycloak(self, importing=False):
-        command = [parts.KEYCLOAK_HOME / "bin/kc.sh", "start", "--optimized", "--http-enabled=true", "--http-host=127.0.0.1",
+        home = parts.KEYCLOAK_HOME if importing else RUN / "keycloak"
+        command = [home / "bin/kc.sh", "start", "--optimized", "--http-enabled=true", "--http-host=127.0.0.1",
                    f"--http-port={self.keycloak.rpartition(':')[2]}", f"--hostname={self.hub}/keycloak",
                    "--hostname-backchannel-dynamic=true", "--proxy-headers=xforwarded",
                    *(["--import-realm"] if importing else [])]
@@ -290,9 +293,9 @@ def up(programs):
         start = time.monotonic()
     shutil.rmtree(RUN)
     RUN.mkdir()
-    data = parts.KEYCLOAK_HOME / "data"
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(parts.PRISTINE / "h2", data / "h2")
+    # Keycloak keeps its data in its own folder: one of links, and a copy of the data.
+    shutil.copytree(parts.KEYCLOAK_HOME, RUN / "keycloak", copy_function=os.link, ignore=shutil.ignore_patterns("data"))
+    shutil.copytree(parts.PRISTINE / "h2", RUN / "keycloak/data/h2")
     stack = Stack(fresh_state(programs))
     stack.save()
     for name in ORDER:
@@ -319,6 +322,8 @@ def main():
             up(pathlib.Path(programs).resolve())
         case ["down"]:
             down()
+        case ["where"]:
+            print(RUN)
         case ["missing"]:
             for what, how in parts.missing():
                 print(f"missing: {what}\n   get it: {how}")
