@@ -135,8 +135,9 @@ stack: packages-test ## a true hub in small on loopback: Keycloak, oauth2-proxy,
 	cargo build --quiet --workspace --features $(TEST_FEATURES) --bin wayleave-sandbox
 	$(STACK) up $(PROGRAMS)
 
-stack-down: ## stop it
+stack-down: ## stop it, and what an interrupted run of the suites left
 	$(STACK) down
+	WAYLEAVE_STACK_RUN=run-2 $(STACK) down
 
 test-stack: packages-test ## sign-in, keys and S3 judged by the true hub in small
 	@$(TOOLS)/run.py stack-suites

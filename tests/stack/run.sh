@@ -37,11 +37,11 @@ if [ "$#" -gt 0 ]; then
   exit
 fi
 second="$(mktemp)"
+trap 'rm -f "$second"' EXIT
 (lane run-2 portal sts journey conformance) >"$second" 2>&1 &
 beside=$!
 failed=0
 (lane run oidc second canary) || failed=1
 wait "$beside" || failed=1
 cat "$second"
-rm "$second"
 exit "$failed"

@@ -37,7 +37,7 @@ export const words = {
     emptyS3: (who: string) => `You are signed in as ${who}. Get S3 credentials; Wayleave keeps them, hands them to your tools and gets new ones when you ask.`,
     emptyOut: "Sign in and ask for a key; Wayleave keeps it, helps you put it into QGIS and warns you before it ends.",
     emptyNobody: "Say where your data is, and Wayleave gets the keys for it.", choosePlatform: "Choose a platform",
-    moreWays: "More ways to get a key", requestToken: "Request an API token", getS3: "Get S3 credentials", haveKey: "Have a key already?", paste: "Paste it", or: ", or", look: { alone: "Look what lives on the platform", after: "look what lives on the platform" },
+    moreWays: "More ways to get a key", requestToken: "Request an API token", getS3: "Get S3 credentials", haveKey: "Have a key already?", paste: "Paste it", or: ", or", stop: ".", look: { alone: "Look what lives on the platform", after: "look what lives on the platform" },
     offline: "Offline", offlineText: "Copy, reveal and warnings work. What needs the platform waits until you are back.",
     waitsTitle: "Works again as soon as you are online", places: (n: number) => plural(n, { one: "# place", other: "# places" }),
     moreFor: (name: string) => `More for ${name}`, verbFor: (verb: string, name: string) => `${verb} ${name}`, waitsFor: (verb: string, name: string) => `Waits: ${verb} ${name}`, working: "Working…",
